@@ -1,0 +1,18 @@
+# Debian packages by purpose. Names are Debian 12's, all from main.
+
+# To build the programs.
+packages_build=(
+  clang-19 lld-19 libstdc++-12-dev libc6-dev cmake ninja-build
+  node-llhttp        # the HTTP/1 parser, as C sources
+  libyaml-cpp-dev libcli11-dev libfmt-dev prometheus-cpp-dev
+  libboost1.81-dev   # its flat hash maps; headers only
+)
+
+# To build and run the tests.
+packages_test=(libgtest-dev libgmock-dev libsimdjson-dev)
+
+# Sanitizers, fuzzers, linters; benchmarks, to see that they compile.
+packages_ci=(libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19 libbenchmark-dev)
+
+# The other side of comparisons, and what drives and watches both.
+packages_bench=(libbenchmark-dev golang-go nginx-light haproxy wrk linux-perf curl jq)

@@ -1,0 +1,23 @@
+// acquire() does nothing until it is awaited, so forgetting to is an error.
+// expect: (nodiscard|unused-result|unused-value)
+#include <utility>
+
+#include "weir/core/limit.h"
+#include "weir/core/scope.h"
+#include "weir/core/task.h"
+
+using weir::Result;
+using weir::core::Context;
+using weir::core::Limit;
+using weir::core::Permit;
+using weir::core::Scope;
+using weir::core::task;
+
+task<> start(Context& context, Limit& limit) {
+#ifdef MUST_FAIL
+  limit.acquire(context);
+#else
+  Result<Permit> permit = co_await limit.acquire(context);
+#endif
+  co_return;
+}

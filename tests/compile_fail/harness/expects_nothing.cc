@@ -1,0 +1,5 @@
+int main() {
+#ifdef MUST_FAIL
+  return undeclared;
+#endif
+}

@@ -1,0 +1,6 @@
+// expect: deleted
+int main() {
+#ifdef MUST_FAIL
+  return undeclared;
+#endif
+}

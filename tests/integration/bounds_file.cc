@@ -1,0 +1,55 @@
+#include "tests/integration/bounds_file.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <utility>
+
+#include "weir/base/check.h"
+
+namespace weir::testing {
+
+UpstreamLine::UpstreamLine(std::string upstream_name, const net::SocketAddress& address,
+                           std::string upstream_values)
+    : UpstreamLine(std::move(upstream_name), "http://" + address.to_string(), std::move(upstream_values)) {}
+
+UpstreamLine::UpstreamLine(std::string upstream_name, std::string upstream_url, std::string upstream_values)
+    : name(std::move(upstream_name)), url(std::move(upstream_url)), values(std::move(upstream_values)) {}
+
+std::string BoundsFile::text() const {
+  // The addresses are overridden on the command line.
+  std::string yaml = "service: edge\nlisten: 127.0.0.1:0\nadmin: 127.0.0.1:0\nbounds:\n";
+  yaml += fmt::format("  inflight: {{ {} }}\n", inflight);
+  if (!tenant.empty()) yaml += fmt::format("  tenant: {{ {} }}\n", tenant);
+  yaml += "upstreams:\n";
+  for (const UpstreamLine& upstream : upstreams) {
+    yaml += fmt::format("  {}: {{ url: \"{}\", {} }}\n", upstream.name, upstream.url, upstream.values);
+  }
+  yaml += "routes:\n";
+  for (const UpstreamLine& upstream : upstreams) {
+    yaml += fmt::format("  - {{ match: \"/{0}/\", upstream: {0} }}\n", upstream.name);
+  }
+  if (!server.empty()) yaml += fmt::format("server: {{ {} }}\n", server);
+  if (!drain.empty()) yaml += fmt::format("drain: {{ {} }}\n", drain);
+  return yaml;
+}
+
+TemporaryFile::TemporaryFile(const std::string& text)
+    : path_((std::filesystem::temp_directory_path() / "weir-test-XXXXXX").string()) {
+  const int fd = mkstemp(path_.data());
+  WEIR_CHECK(fd >= 0, "no temporary file");
+  ::close(fd);
+  std::ofstream file(path_);
+  file << text;
+  file.close();
+  WEIR_CHECK(file, "cannot write the temporary file");
+}
+
+TemporaryFile::~TemporaryFile() {
+  std::error_code ignored;
+  std::filesystem::remove(path_, ignored);
+}
+
+}  // namespace weir::testing

@@ -1,0 +1,181 @@
+#include "tools/weir/burst.h"
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <vector>
+
+#include "tools/weir/burst_report.h"
+#include "tools/weir/exit_code.h"
+#include "weir/core/limit.h"
+#include "weir/core/runtime.h"
+#include "weir/core/signals.h"
+#include "weir/load/memory.h"
+
+namespace weir::tools {
+namespace {
+
+struct Outcome {
+  std::vector<load::BurstResult> runs;
+  std::string refusal;  // why a run did not start
+  bool interrupted = false;
+};
+
+void show(const load::BurstProgress& progress) {
+  std::fprintf(stderr, "%s\n", burst_progress_line(progress).c_str());
+}
+
+core::task<> cancel_on_signal(core::SignalSet& signals, core::Context& context, core::Context& runs,
+                              bool& interrupted) {
+  if (!co_await signals.next(context)) co_return;
+  interrupted = true;
+  runs.cancel();
+}
+
+core::task<> run_all(const BurstVerbOptions& options, core::Context& context, Outcome& outcome) {
+  std::vector<load::BurstMode> modes;
+  if (options.naive) modes.push_back(load::BurstMode::naive);
+  if (options.pool) modes.push_back(load::BurstMode::pool);
+  for (const load::BurstMode mode : modes) {
+    if (context.cancelled()) co_return;
+    auto run = co_await load::run_burst(context, mode, options.burst, show);
+    if (!run) {
+      outcome.refusal = std::string(to_string(mode)) + ": " + run.error();
+      co_return;
+    }
+    outcome.runs.push_back(*run);
+  }
+}
+
+// The runs, and beside them the wait for Ctrl-C.
+core::task<> run_until_signal(const BurstVerbOptions& options, core::Scope& root, Outcome& outcome) {
+  core::Limit helpers({.name = "burst.signals", .limit = 1});
+  Result<core::SignalSet> signals = core::SignalSet::open({SIGINT, SIGTERM});
+  if (!signals) throw std::runtime_error(signals.error().message());
+  static_cast<void>(co_await core::with_scope(root.context(), [&](core::Scope& scope) -> core::task<> {
+    core::Context runs(scope.context());
+    scope.spawn(std::move(*helpers.try_acquire()),
+                cancel_on_signal(*signals, scope.context(), runs, outcome.interrupted));
+    co_await run_all(options, runs, outcome);
+    scope.cancel();  // nobody waits for signals any more
+  }));
+}
+
+int exit_code_of(const Outcome& outcome) {
+  if (outcome.interrupted) return kInterrupted;
+  if (!outcome.refusal.empty()) return kUsage;
+  int exit_code = kPass;
+  for (const load::BurstResult& run : outcome.runs) {
+    if (!run.rate_held) return kInconclusive;
+    if (!run.within_bound()) exit_code = kFinding;
+  }
+  return exit_code;
+}
+
+CLI::Option* add_size(CLI::App& verb, const char* name, Bytes& into, const char* help) {
+  const auto parse = [&into](const std::string& text) {
+    const std::optional<Bytes> bytes = parse_bytes(text);
+    if (!bytes || bytes->count == 0) return false;
+    into = *bytes;
+    return true;
+  };
+  return verb
+      .add_option_function<std::string>(
+          name,
+          [name, parse](const std::string& text) {
+            if (!parse(text))
+              throw CLI::ValidationError(name, "\"" + text + "\" is no size such as 500KB or 4GiB");
+          },
+          help)
+      ->type_name("SIZE");
+}
+
+struct RawOptions {
+  BurstVerbOptions options;
+  std::string only;
+  double seconds = 30;
+  double wait_ms = 20;
+};
+
+int burst_from(RawOptions& raw) {
+  BurstVerbOptions& options = raw.options;
+  options.naive = raw.only != "pool";
+  options.pool = raw.only != "naive";
+  options.burst.length = Duration(static_cast<Duration::rep>(raw.seconds * 1e9));
+  options.burst.wait = Duration(static_cast<Duration::rep>(raw.wait_ms * 1e6));
+  if (options.burst.memory_cap.count == 0) {
+    const std::optional<Bytes> available = load::memory_available();
+    if (!available) {
+      std::fprintf(stderr, "weir burst: nothing says how much memory there is: give --memory-cap\n");
+      return kUsage;
+    }
+    options.burst.memory_cap = Bytes{available->count / 2};
+  }
+  return burst(options);
+}
+
+void add_options(CLI::App& verb, RawOptions& raw) {
+  load::BurstOptions& burst = raw.options.burst;
+  verb.add_option("--rate", burst.rate_per_s, "Submissions a second")
+      ->check(CLI::Range(1, 100'000'000))
+      ->capture_default_str();
+  verb.add_option("--seconds", raw.seconds, "How long jobs are submitted")
+      ->check(CLI::Range(0.001, 3600.0))
+      ->capture_default_str();
+  add_size(verb, "--bytes", burst.bytes, "Allocated by each job, one byte in each 4,096 written [500KB]");
+  verb.add_option("--ms", raw.wait_ms, "How long each job waits")
+      ->check(CLI::Range(0.0, 60'000.0))
+      ->capture_default_str();
+  verb.add_option("--workers-min", burst.workers_min, "Workers the pool starts with")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  verb.add_option("--workers", burst.workers_max, "Workers the pool grows to")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  verb.add_option("--queue", burst.queue_capacity, "Jobs that may wait in the pool")
+      ->check(CLI::Range(1, 1 << 24))
+      ->capture_default_str();
+  verb.add_option("--only", raw.only, "One run instead of both")->check(CLI::IsMember({"naive", "pool"}));
+  add_size(verb, "--memory-cap", burst.memory_cap,
+           "What a run may take: the naive one is stopped there [half of what is available]");
+  verb.add_option("--processors", raw.options.processors,
+                  "Processors; 0: what the machine or container gives")
+      ->check(CLI::Range(0u, 256u));
+  verb.add_flag_callback(
+      "--heap", [&burst] { burst.memory = load::MemorySource::heap; },
+      "Jobs take their memory from operator new and not from a slab in huge pages");
+  verb.add_flag("--json", raw.options.json, "One line of JSON instead of the table");
+}
+
+}  // namespace
+
+int burst(const BurstVerbOptions& options) {
+  core::SignalSet::block({SIGINT, SIGTERM});
+  core::Runtime runtime({.processors = options.processors});
+  Outcome outcome;
+  const Result<> ran = runtime.run(
+      [&](core::Scope& root) -> core::task<> { co_await run_until_signal(options, root, outcome); });
+  if (!ran) throw std::runtime_error(ran.error().message());
+  if (!outcome.refusal.empty()) std::fprintf(stderr, "weir burst: %s\n", outcome.refusal.c_str());
+  const std::string report =
+      options.json ? burst_json(options.burst, outcome.runs) : burst_table(options.burst, outcome.runs);
+  if (!outcome.runs.empty()) std::fputs(report.c_str(), stdout);
+  return exit_code_of(outcome);
+}
+
+void add_burst(CLI::App& app, int& exit_code) {
+  auto raw = std::make_shared<RawOptions>();
+  CLI::App* verb =
+      app.add_subcommand("burst", "Submit far more jobs than the machine can do, with and without a pool");
+  add_options(*verb, *raw);
+  verb->footer(
+      "Open loop: a submission is due at its time, whatever became of those before. Time\n"
+      "inside the job is memory and waiting; time from submission begins when the job was due.\n"
+      "\n"
+      "Exit code: 0 measured; 1 a run took more memory than it declared; 2 the numbers do not\n"
+      "fit the memory cap; 3 the generator could not hold its rate; 130 interrupted.");
+  verb->callback([raw, &exit_code] { exit_code = burst_from(*raw); });
+}
+
+}  // namespace weir::tools

@@ -1,0 +1,52 @@
+#include "tools/weir/check.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+
+#include "tools/weir/exit_code.h"
+#include "tools/weir/terminal.h"
+#include "weir/service/check_report.h"
+#include "weir/service/config.h"
+
+namespace weir::tools {
+
+int check_files(const CheckOptions& options) {
+  const auto colour = shows_colour(stdout) ? service::Colour::yes : service::Colour::no;
+  int exit_code = kPass;
+  bool first = true;
+  for (const std::string& file : options.files) {
+    const service::Parsed parsed = service::load_config(file);
+    if (!parsed) exit_code = kUsage;
+    if (!options.json && !first) std::fputc('\n', stdout);
+    first = false;
+    const std::string report =
+        options.json ? service::check_json(file, parsed) : service::check_report(file, parsed, colour);
+    std::fputs(report.c_str(), stdout);
+  }
+  return exit_code;
+}
+
+void add_check(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<CheckOptions>();
+  CLI::App* verb = app.add_subcommand("check", "Say what is wrong with a bounds file, all at once");
+  verb->add_option("files", options->files, "Bounds files: see docs/bounds-yaml.md")
+      ->type_name("bounds.yaml");
+  verb->add_flag("--json", options->json, "One line of JSON for each file instead of text");
+  verb->footer(
+      "Each mistake is file:line:column: error: what is wrong; what would be right.\n"
+      "A right file is answered with the bounds it declares. `weir serve` refuses the\n"
+      "same files with the same words; `weir serve --print-config` prints one to start from.\n"
+      "\n"
+      "Exit code: 0 right, warnings or not; 2 a mistake, or a file that cannot be read.");
+  verb->callback([verb, options, &exit_code] {
+    if (options->files.empty()) {
+      std::fprintf(stderr, "weir check: which file?\n\n%s", verb->help("weir").c_str());
+      exit_code = kUsage;
+      return;
+    }
+    exit_code = check_files(*options);
+  });
+}
+
+}  // namespace weir::tools

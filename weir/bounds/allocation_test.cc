@@ -1,0 +1,161 @@
+// The paths that must not allocate, counted: every operator new of this test
+// program goes through the counter below.
+//
+// In sanitizer builds each coroutine frame comes from operator new as well;
+// elsewhere frames come from slabs, and slabs from operator new now and then.
+// The thread sanitizer brings an operator new of its own: nothing is counted
+// there, and the tests are skipped.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "weir/bounds/bound.h"
+#include "weir/bounds/internal/testing.h"
+#include "weir/bounds/keyed_bound.h"
+#include "weir/bounds/pool.h"
+
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define WEIR_COUNTS_NO_ALLOCATIONS 1
+#endif
+#endif
+
+namespace {
+
+// Of the thread: the runtimes in these tests have one processor.
+thread_local std::uint64_t allocations = 0;
+
+}  // namespace
+
+#ifndef WEIR_COUNTS_NO_ALLOCATIONS
+
+namespace {
+
+void* allocate(std::size_t size, std::size_t alignment) {
+  ++allocations;
+  void* memory = nullptr;
+  if (posix_memalign(&memory, std::max(alignment, sizeof(void*)), size) != 0) throw std::bad_alloc();
+  return memory;
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) { return allocate(size, __STDCPP_DEFAULT_NEW_ALIGNMENT__); }
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  return allocate(size, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+
+#endif
+
+namespace weir::bounds {
+namespace {
+
+constexpr int kTimes = 1000;
+
+// Not inlined, so that its frame is not elided where it is destroyed at once.
+[[gnu::noinline]] core::task<> nothing() { co_return; }
+
+// What one task<> allocates once its size class is warm: a frame in sanitizer
+// builds, nothing elsewhere.
+std::uint64_t frames_per_task() {
+  for (int i = 0; i < 100; ++i) static_cast<void>(nothing());
+  const std::uint64_t before = allocations;
+  static_cast<void>(nothing());
+  return allocations - before;
+}
+
+class Allocations : public testing::Test {
+ protected:
+  void SetUp() override {
+#ifdef WEIR_COUNTS_NO_ALLOCATIONS
+    GTEST_SKIP() << "the thread sanitizer has an operator new of its own";
+#endif
+  }
+};
+
+TEST_F(Allocations, AreCounted) {
+  const std::uint64_t before = allocations;
+  const std::vector<int> vector(100);
+  EXPECT_EQ(allocations, before + 1);
+}
+
+TEST_F(Allocations, AdmittingAndRefusingAtABoundTakesNone) {
+  Ledger ledger;
+  Bound bound(ledger, {.name = "a bound with a name that is on the heap", .limit = 1});
+  const std::uint64_t before = allocations;
+  for (int i = 0; i < kTimes; ++i) {
+    const Result<core::Permit> admitted = bound.try_acquire();
+    const Result<core::Permit> refused = bound.try_acquire();
+    ASSERT_TRUE(admitted && !refused);
+  }
+  EXPECT_EQ(allocations, before);
+}
+
+TEST_F(Allocations, AKnownKeyAndARefusedOneTakeNone) {
+  Ledger ledger;
+  KeyedBound tenants(ledger, {.name = "tenant", .limit = 1, .keys_max = 100});
+  std::vector<std::string> keys;
+  for (int i = 0; i < 100; ++i)
+    keys.push_back("a tenant with quite a long name, number " + std::to_string(i));
+  for (const std::string& key : keys) ASSERT_TRUE(tenants.try_acquire(key));
+  const std::uint64_t before = allocations;
+  for (int i = 0; i < kTimes; ++i) {
+    for (const std::string& key : keys) {
+      const auto admitted = tenants.try_acquire(key);
+      const auto refused = tenants.try_acquire(key);
+      ASSERT_TRUE(admitted && !refused);
+    }
+  }
+  EXPECT_EQ(allocations, before);
+}
+
+TEST_F(Allocations, KeysThatComeAndGoTakeFewOnceTheSlotsAreUsed) {
+  Ledger ledger;
+  KeyedBound tenants(ledger, {.name = "tenant", .limit = 1, .keys_max = 100});
+  std::vector<std::string> keys;
+  for (int i = 0; i < 1000; ++i)
+    keys.push_back("a tenant with a long name, number " + std::to_string(10'000 + i));
+  for (const std::string& key : keys) ASSERT_TRUE(tenants.try_acquire(key));
+  const std::uint64_t before = allocations;
+  for (const std::string& key : keys) ASSERT_TRUE(tenants.try_acquire(key));
+  EXPECT_LT(allocations - before, keys.size() / 20) << "the set of keys is rebuilt now and then";
+}
+
+TEST_F(Allocations, AJobTakesItsFrameAndARefusedOneNone) {
+  const std::uint64_t frame = frames_per_task();
+  PoolFixture fixture({.name = "p", .workers_max = 1, .queue_capacity = 100});
+  fixture.run([frame](Pool& pool, core::Scope&) -> core::task<> {
+    const auto fill_and_run = [](Pool& of) -> core::task<> {
+      while (of.try_submit(nothing)) {
+      }
+      while (of.stats().done < of.stats().submitted) co_await core::yield();
+    };
+    co_await fill_and_run(pool);  // warm
+    const Pool::Stats warm = pool.stats();
+    std::uint64_t before = allocations;
+    for (int i = 0; i < 10; ++i) co_await fill_and_run(pool);
+    const std::uint64_t jobs = pool.stats().submitted - warm.submitted;
+    EXPECT_EQ(jobs, 1000u);
+    // fill_and_run is a task itself. A processor that makes its first frame of
+    // this size takes a slab for thousands of them.
+    const std::uint64_t slabs = core::Runtime::current().processors();
+    EXPECT_LE(allocations - before, (jobs + 10) * frame + slabs);
+    while (pool.try_submit(nothing)) {
+    }
+    before = allocations;
+    for (int i = 0; i < kTimes; ++i) EXPECT_FALSE(pool.try_submit(nothing));
+    EXPECT_EQ(allocations, before);
+    EXPECT_GE(pool.stats().refused_queue_full, static_cast<std::uint64_t>(kTimes));
+  });
+}
+
+}  // namespace
+}  // namespace weir::bounds

@@ -1,0 +1,91 @@
+#include "weir/bounds/bound.h"
+
+#include <utility>
+
+#include "weir/base/check.h"
+
+namespace weir::bounds {
+namespace {
+
+// core::Semaphore counts in 63 bits.
+constexpr std::uint64_t kLimitMax = (1ull << 63) - 1;
+
+std::expected<void, std::string> verify_limit(const std::string& name, std::uint64_t limit,
+                                              const Bound* parent) {
+  if (limit == 0) return std::unexpected("bound " + name + ": limit 0 would refuse everything; at least 1");
+  if (limit > kLimitMax) return std::unexpected("bound " + name + ": limit is over 2^63 - 1");
+  if (parent == nullptr || limit <= parent->stats().limit) return {};
+  return std::unexpected("bound " + name + ": limit " + std::to_string(limit) + " is over its parent " +
+                         parent->name() + "'s " + std::to_string(parent->stats().limit));
+}
+
+}  // namespace
+
+std::expected<void, std::string> Bound::verify(const Ledger& ledger, const Options& options) {
+  if (options.name.empty()) return std::unexpected("a bound without a name");
+  if (ledger.contains(options.name)) return std::unexpected("two bounds are named " + options.name);
+  if (auto right = verify_limit(options.name, options.limit, options.parent); !right) return right;
+  const std::string bound = "bound " + options.name + ": ";
+  if (options.queue_wait < Duration::zero()) return std::unexpected(bound + "its queue's wait is negative");
+  if (options.parent != nullptr && options.parent->unit() != options.unit) {
+    return std::unexpected(bound + "counts " + std::string(to_string(options.unit)) + ", its parent " +
+                           options.parent->name() + " " + std::string(to_string(options.parent->unit())));
+  }
+  return {};
+}
+
+std::expected<std::unique_ptr<Bound>, std::string> Bound::make(Ledger& ledger, Options options) {
+  if (auto right = verify(ledger, options); !right) return std::unexpected(right.error());
+  return std::make_unique<Bound>(ledger, std::move(options));
+}
+
+Bound::Bound(Ledger& ledger, Options options)
+    : Limit({.name = options.name,
+             .limit = options.limit,
+             .queue_depth = options.queue_depth,
+             .queue_wait = options.queue_wait}),
+      ledger_(ledger),
+      unit_(options.unit),
+      because_(std::move(options.because)),
+      derived_from_(std::move(options.derived_from)),
+      parent_(options.parent),
+      each_(options.each),
+      each_queued_(options.each_queued) {
+  auto right = verify(ledger, options);
+  if (right) right = ledger.enter(name(), *this);
+  WEIR_CHECK(right, right.error().c_str());
+}
+
+Bound::~Bound() { ledger_.leave(*this); }
+
+std::expected<void, std::string> Bound::resize(std::uint64_t limit) {
+  if (auto right = verify_limit(name(), limit, parent_); !right) return right;
+  Limit::resize(limit);
+  return {};
+}
+
+Row Bound::row() const {
+  const Stats now = stats();
+  return {
+      .name = name(),
+      .unit = unit_,
+      .limit = now.limit,
+      .in_use = now.in_use,
+      .peak = now.peak,
+      .queue_depth = now.queued,
+      .queue_limit = options().queue_depth,
+      .admitted = now.admitted,
+      .refused = {{to_string(Reason::at_limit), now.refused_at_limit},
+                  {to_string(Reason::queue_full), now.refused_queue_full},
+                  {to_string(Reason::queue_wait), now.refused_queue_wait},
+                  {to_string(Reason::draining), now.refused_draining},
+                  {"abandoned", now.abandoned}},
+      .because = because_,
+      .derived_from = derived_from_,
+      .parent = parent_ == nullptr ? std::string() : parent_->name(),
+      .each = each_,
+      .each_queued = each_queued_,
+  };
+}
+
+}  // namespace weir::bounds

@@ -1,0 +1,81 @@
+// What the bounds cost. Each has a counter ns_per_op: wall time by operations,
+// all threads together, so that with two threads at full speed it is half of
+// what one thread sees.
+#include <benchmark/benchmark.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "weir/base/rng.h"
+#include "weir/bounds/bound.h"
+#include "weir/bounds/keyed_bound.h"
+#include "weir/bounds/ledger.h"
+
+namespace weir::bounds {
+namespace {
+
+// What each thread sees: the mean over the threads.
+void set_ns_per_op(benchmark::State& state, std::chrono::steady_clock::time_point start) {
+  const std::chrono::duration<double, std::nano> span = std::chrono::steady_clock::now() - start;
+  state.counters["ns_per_op"] = benchmark::Counter(span.count() / static_cast<double>(state.iterations()),
+                                                   benchmark::Counter::kAvgThreads);
+}
+
+template <typename Operation>
+void measure(benchmark::State& state, Operation operation) {
+  const auto start = std::chrono::steady_clock::now();
+  for (auto _ : state) operation();
+  set_ns_per_op(state, start);
+}
+
+void refuse(benchmark::State& state) {
+  Ledger ledger;
+  Bound bound(ledger, {.name = "inflight", .limit = 1});
+  const Result<core::Permit> held = bound.try_acquire();
+  measure(state, [&bound] { benchmark::DoNotOptimize(bound.try_acquire()); });
+}
+BENCHMARK(refuse)->Name("refuse");
+
+// Shared by the threads of one benchmark.
+struct Shared {
+  Ledger ledger;
+  Bound bound{ledger, {.name = "inflight", .limit = 1000}};
+};
+Shared* shared = nullptr;
+
+void admit_release(benchmark::State& state) {
+  if (state.thread_index() == 0) shared = new Shared;
+  // The threads meet at the loop's start and at its end.
+  const auto start = std::chrono::steady_clock::now();
+  for (auto _ : state) {
+    const Result<core::Permit> permit = shared->bound.try_acquire();
+    benchmark::DoNotOptimize(permit);
+  }
+  set_ns_per_op(state, start);
+  if (state.thread_index() == 0) delete std::exchange(shared, nullptr);
+}
+BENCHMARK(admit_release)->Name("admit_release")->UseRealTime();
+BENCHMARK(admit_release)->Name("admit_release/contended")->Threads(2)->UseRealTime();
+
+void tenant(benchmark::State& state) {
+  const auto count = static_cast<std::uint64_t>(state.range(0));
+  Ledger ledger;
+  KeyedBound tenants(ledger,
+                     {.name = "tenant", .limit = 20, .keys_max = static_cast<std::uint32_t>(2 * count)});
+  std::vector<std::string> keys;
+  for (std::uint64_t i = 0; i < count; ++i) keys.push_back("tenant-" + std::to_string(i));
+  Xoshiro rng(1);
+  for (std::uint64_t i = count - 1; i > 0; --i) std::swap(keys[i], keys[below(rng, i + 1)]);
+  for (const std::string& key : keys) static_cast<void>(tenants.try_acquire(key));
+  std::size_t next = 0;
+  measure(state, [&] {
+    benchmark::DoNotOptimize(tenants.try_acquire(keys[next]));
+    if (++next == keys.size()) next = 0;
+  });
+}
+BENCHMARK(tenant)->Name("tenant")->Arg(1)->Arg(1000)->Arg(100'000);
+
+}  // namespace
+}  // namespace weir::bounds

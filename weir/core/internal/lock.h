@@ -1,0 +1,43 @@
+// A mutual exclusion lock in four bytes, for critical sections of a few
+// instructions: it spins briefly, then sleeps in the kernel (a futex).
+//
+// It blocks the thread, so it is never held across a `co_await`; tasks use
+// core::Mutex. Callable from any thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "weir/core/internal/shake.h"
+
+namespace weir::core::internal {
+
+class Lock {
+ public:
+  void lock() {
+    std::uint32_t expected = kFree;
+    // acquire: pairs with the release in unlock().
+    if (state_.compare_exchange_strong(expected, kHeld, std::memory_order_acquire)) return;
+    lock_slow();
+  }
+
+  void unlock() {
+    // release: publishes what the section wrote. After it `this` may be gone;
+    // waking a dead address is harmless.
+    WEIR_SHAKE_HERE("unlock");
+    if (state_.exchange(kFree, std::memory_order_release) == kContended) wake_one();
+    WEIR_SHAKE_HERE("unlocked");
+  }
+
+ private:
+  static constexpr std::uint32_t kFree = 0;
+  static constexpr std::uint32_t kHeld = 1;
+  static constexpr std::uint32_t kContended = 2;  // held, and somebody may sleep
+
+  void lock_slow();
+  void wake_one();
+
+  std::atomic<std::uint32_t> state_{kFree};
+};
+
+}  // namespace weir::core::internal

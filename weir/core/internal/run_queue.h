@@ -1,0 +1,60 @@
+// A processor's local queue: a ring of 256 and a run-next slot. The owner
+// pushes and pops; thieves take half from the front (Go's runq).
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "weir/core/internal/runnable.h"
+
+namespace weir::core::internal {
+
+// A singly linked batch, first to last.
+struct RunnableList {
+  Runnable* head = nullptr;
+  Runnable* tail = nullptr;
+  std::uint32_t size = 0;
+
+  void push(Runnable& runnable);
+  Runnable* pop();
+  void append(RunnableList& other);  // leaves `other` empty
+};
+
+class RunQueue {
+ public:
+  static constexpr std::uint32_t kCapacity = 256;
+
+  // Owner. False: full, nothing was pushed.
+  bool push(Runnable& runnable);
+  // Owner. Takes half of a full ring into `out`; false if a thief was faster
+  // and there is room again.
+  bool take_half(RunnableList& out);
+  // Owner. The oldest; null when empty.
+  Runnable* pop();
+
+  // Owner. What was in the slot before, or null.
+  Runnable* set_next(Runnable* runnable);
+  // Anyone.
+  Runnable* take_next();
+
+  // Owner of this, which is empty; steals half of `victim`'s ring and returns
+  // one of it to run. The victim's run-next is taken only when its ring is
+  // empty and `with_next`.
+  Runnable* steal_from(RunQueue& victim, bool with_next);
+
+  // Anyone; a snapshot that may be stale.
+  bool empty() const;
+  std::uint32_t size() const;
+
+ private:
+  // Thieves advance head with a compare-and-swap (acq_rel: what they read from
+  // the slots is theirs once it succeeds). Only the owner moves tail, with
+  // release, so that a thief which acquires it sees the slots' contents.
+  std::atomic<std::uint32_t> head_{0};
+  std::atomic<std::uint32_t> tail_{0};
+  std::atomic<Runnable*> next_{nullptr};
+  std::array<std::atomic<Runnable*>, kCapacity> slots_{};
+};
+
+}  // namespace weir::core::internal

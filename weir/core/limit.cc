@@ -1,0 +1,100 @@
+#include "weir/core/limit.h"
+
+#include "weir/core/now.h"
+
+namespace weir::core {
+namespace {
+
+TimePoint queue_deadline(const Limit::Options& options) {
+  return options.queue_wait == Duration::zero() ? kNever : saturating_add(now(), options.queue_wait);
+}
+
+}  // namespace
+
+void Permit::release() {
+  if (Limit* limit = std::exchange(limit_, nullptr)) limit->semaphore_.release(weight_);
+}
+
+Limit::Limit(Options options)
+    : options_(std::move(options)),
+      semaphore_({.units = options_.limit, .waiters_max = options_.queue_depth}) {}
+
+Result<Permit> Limit::try_acquire(std::uint64_t weight) {
+  if (closed_.load(std::memory_order_relaxed)) {
+    return refuse({.kind = ErrorKind::overloaded, .reason = Reason::draining});
+  }
+  if (weight == 0) return refuse({.kind = ErrorKind::invalid});
+  if (semaphore_.try_acquire(weight)) return admit(weight);
+  if (weight > semaphore_.units()) return refuse({.kind = ErrorKind::invalid, .reason = Reason::too_large});
+  return refuse({.kind = ErrorKind::overloaded, .reason = Reason::at_limit});
+}
+
+Limit::Acquire Limit::acquire(Context& context, std::uint64_t weight) { return {*this, context, weight}; }
+
+Permit Limit::admit(std::uint64_t weight) {
+  admitted_.fetch_add(1, std::memory_order_relaxed);
+  const std::uint64_t in_use = semaphore_.in_use();
+  std::uint64_t peak = peak_.load(std::memory_order_relaxed);
+  while (in_use > peak && !peak_.compare_exchange_weak(peak, in_use, std::memory_order_relaxed)) {
+  }
+  return {*this, weight};
+}
+
+std::unexpected<Error> Limit::refuse(Error error) {
+  std::atomic<std::uint64_t>* counter = &abandoned_;
+  switch (error.reason) {
+    case Reason::at_limit: counter = &refused_at_limit_; break;
+    case Reason::queue_full: counter = &refused_queue_full_; break;
+    case Reason::queue_wait: counter = &refused_queue_wait_; break;
+    case Reason::draining: counter = &refused_draining_; break;
+    default: break;
+  }
+  if (error.kind == ErrorKind::invalid) counter = &invalid_;
+  counter->fetch_add(1, std::memory_order_relaxed);
+  error.where = options_.name;
+  return std::unexpected(error);
+}
+
+Limit::Stats Limit::stats() const {
+  const auto read = [](const std::atomic<std::uint64_t>& counter) {
+    return counter.load(std::memory_order_relaxed);
+  };
+  return {
+      .limit = semaphore_.units(),
+      .in_use = semaphore_.in_use(),
+      .peak = read(peak_),
+      .queued = semaphore_.waiters(),
+      .admitted = read(admitted_),
+      .refused_at_limit = read(refused_at_limit_),
+      .refused_queue_full = read(refused_queue_full_),
+      .refused_queue_wait = read(refused_queue_wait_),
+      .refused_draining = read(refused_draining_),
+      .abandoned = read(abandoned_),
+      .invalid = read(invalid_),
+  };
+}
+
+Limit::Acquire::Acquire(Limit& limit, Context& context, std::uint64_t weight)
+    : limit_(limit),
+      weight_(weight),
+      queue_deadline_(queue_deadline(limit.options_)),
+      queue_ends_first_(queue_deadline_ < context.deadline()),
+      inner_(limit.semaphore_.acquire(context, weight, queue_deadline_)) {}
+
+bool Limit::Acquire::await_ready() {
+  closed_ = limit_.closed_.load(std::memory_order_relaxed);
+  return closed_ || weight_ == 0 || inner_.await_ready();
+}
+
+Result<Permit> Limit::Acquire::await_resume() {
+  if (closed_) return limit_.refuse({.kind = ErrorKind::overloaded, .reason = Reason::draining});
+  if (weight_ == 0) return limit_.refuse({.kind = ErrorKind::invalid});
+  Result<> acquired = inner_.await_resume();
+  if (acquired) return limit_.admit(weight_);
+  if (acquired.error().kind == ErrorKind::deadline && queue_ends_first_) {
+    return limit_.refuse({.kind = ErrorKind::overloaded, .reason = Reason::queue_wait});
+  }
+  return limit_.refuse(acquired.error());
+}
+
+}  // namespace weir::core

@@ -1,0 +1,142 @@
+// A Limit and its Permits: the only way to start work.
+//
+// `Scope::spawn` takes a Permit, and only a Limit makes one. A Permit is held
+// for as long as the work lasts and gives itself back when it is destroyed.
+//
+//   Limit requests({.name = "requests", .limit = 200, .queue_depth = 400, .queue_wait = 50ms});
+//   Result<Permit> permit = co_await requests.acquire(ctx);
+//   if (!permit) return refuse(permit.error());     // overloaded, with its reason
+//   scope.spawn(std::move(*permit), handle(request));
+//
+// Any thread may try and release; tasks wait. A Limit outlives its Permits.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "weir/core/semaphore.h"
+
+namespace weir::core {
+
+class Limit;
+
+// Units of a Limit, held. Move-only; empty once moved from.
+class [[nodiscard]] Permit {
+ public:
+  Permit() = default;
+  Permit(Permit&& other) noexcept : limit_(std::exchange(other.limit_, nullptr)), weight_(other.weight_) {}
+  Permit& operator=(Permit&& other) noexcept {
+    if (this != &other) {
+      release();
+      limit_ = std::exchange(other.limit_, nullptr);
+      weight_ = other.weight_;
+    }
+    return *this;
+  }
+  ~Permit() { release(); }
+
+  explicit operator bool() const { return limit_ != nullptr; }
+  std::uint64_t weight() const { return weight_; }
+  const Limit* limit() const { return limit_; }
+
+  // Gives the units back before the destructor would. Idempotent.
+  void release();
+
+ private:
+  friend class Limit;
+  Permit(Limit& limit, std::uint64_t weight) : limit_(&limit), weight_(weight) {}
+
+  Limit* limit_ = nullptr;
+  std::uint64_t weight_ = 0;
+};
+
+class Limit {
+ public:
+  struct Options {
+    std::string name;               // as it appears in errors and metrics
+    std::uint64_t limit = 1;        // units at once
+    std::uint32_t queue_depth = 0;  // tasks that may wait; 0: none waits
+    Duration queue_wait = {};       // how long one may wait; 0: as long as its context allows
+  };
+
+  // Counts since construction; a snapshot whose fields may be a moment apart.
+  struct Stats {
+    std::uint64_t limit;
+    std::uint64_t in_use;
+    std::uint64_t peak;  // the most in use at once, as those who were admitted saw it
+    std::uint64_t queued;
+    std::uint64_t admitted;
+    std::uint64_t refused_at_limit;
+    std::uint64_t refused_queue_full;
+    std::uint64_t refused_queue_wait;
+    std::uint64_t refused_draining;
+    std::uint64_t abandoned;  // left the queue by its own deadline or cancellation
+    std::uint64_t invalid;    // asked for nothing, or for more than there is
+    std::uint64_t refused() const {
+      return refused_at_limit + refused_queue_full + refused_queue_wait + refused_draining;
+    }
+  };
+
+  class Acquire;
+
+  explicit Limit(Options options);
+  Limit(const Limit&) = delete;
+  Limit& operator=(const Limit&) = delete;
+
+  // Does not wait. Errors: overloaded (at_limit, draining), invalid when weight
+  // is 0 (work under no bound) or exceeds the limit. No allocation.
+  [[nodiscard]] Result<Permit> try_acquire(std::uint64_t weight = 1);
+
+  // Awaits Result<Permit>. Errors: overloaded (at_limit, queue_full,
+  // queue_wait, draining), invalid as try_acquire() has it, deadline and
+  // cancelled from the context. Cancellation: the permit is not taken.
+  Acquire acquire(Context& context, std::uint64_t weight = 1);
+
+  // From now on nothing is admitted; what is held or waits goes on.
+  void close() { closed_.store(true, std::memory_order_relaxed); }
+  void resize(std::uint64_t limit) { semaphore_.resize(limit); }
+
+  const std::string& name() const { return options_.name; }
+  const Options& options() const { return options_; }
+  Stats stats() const;
+
+ private:
+  friend class Permit;
+
+  Permit admit(std::uint64_t weight);
+  std::unexpected<Error> refuse(Error error);
+
+  const Options options_;
+  Semaphore semaphore_;
+  std::atomic<bool> closed_{false};
+  // Counters are relaxed: they order nothing.
+  std::atomic<std::uint64_t> admitted_{0};
+  std::atomic<std::uint64_t> peak_{0};
+  std::atomic<std::uint64_t> refused_at_limit_{0};
+  std::atomic<std::uint64_t> refused_queue_full_{0};
+  std::atomic<std::uint64_t> refused_queue_wait_{0};
+  std::atomic<std::uint64_t> refused_draining_{0};
+  std::atomic<std::uint64_t> abandoned_{0};
+  std::atomic<std::uint64_t> invalid_{0};
+};
+
+class [[nodiscard]] Limit::Acquire {
+ public:
+  Acquire(Limit& limit, Context& context, std::uint64_t weight);
+
+  bool await_ready();
+  bool await_suspend(std::coroutine_handle<> handle) { return inner_.await_suspend(handle); }
+  [[nodiscard]] Result<Permit> await_resume();
+
+ private:
+  Limit& limit_;
+  const std::uint64_t weight_;
+  const TimePoint queue_deadline_;
+  const bool queue_ends_first_;  // before the caller's own deadline
+  bool closed_ = false;
+  Semaphore::Acquire inner_;
+};
+
+}  // namespace weir::core

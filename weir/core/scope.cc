@@ -1,0 +1,61 @@
+#include "weir/core/scope.h"
+
+#include <utility>
+
+#include "weir/base/check.h"
+#include "weir/core/internal/processor.h"
+#include "weir/core/internal/shake.h"
+
+namespace weir::core {
+
+Scope::~Scope() {
+  WEIR_CHECK(live_.load(std::memory_order_relaxed) == 0, "scope destroyed before its children were joined");
+}
+
+void Scope::start(Permit permit, std::coroutine_handle<> frame, internal::TaskPromise& promise) {
+  WEIR_CHECK(frame, "a task is spawned once");
+  WEIR_CHECK(permit, "a task is spawned with a permit that is held");
+  promise.scope = this;
+  promise.permit = std::move(permit);
+  promise.runnable.handle = frame;
+  live_.fetch_add(1, std::memory_order_relaxed);  // the spawner itself keeps it above zero
+  internal::Processor::current().spawn(promise.runnable);
+}
+
+void Scope::fail(const Error* error, std::exception_ptr exception) noexcept {
+  if (failed_.exchange(true, std::memory_order_relaxed)) return;
+  if (error != nullptr) error_ = *error;
+  exception_ = std::move(exception);
+  if (on_error_ == OnError::cancel_rest) context_.cancel();
+}
+
+void Scope::child_ended() noexcept {
+  if (live_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  WEIR_SHAKE_HERE("last of the children");
+  // The joiner is suspended, so the scope is alive; after this it may not be.
+  internal::Processor::current().ready(joiner_);
+}
+
+bool Scope::Join::await_suspend(std::coroutine_handle<> handle) noexcept {
+  scope.joiner_.handle = handle;
+  return scope.live_.fetch_sub(1, std::memory_order_acq_rel) != 1;
+}
+
+Result<> Scope::outcome() {
+  if (!failed_.load(std::memory_order_relaxed)) return {};
+  if (exception_) std::rethrow_exception(std::exchange(exception_, nullptr));
+  return std::unexpected(error_);
+}
+
+namespace internal {
+
+void finish_child(std::coroutine_handle<> frame, TaskPromise& promise, const Error* error) noexcept {
+  Scope& scope = *promise.scope;
+  if (error != nullptr || promise.exception) scope.fail(error, promise.exception);
+  Processor::current().count_finished();
+  frame.destroy();  // gives the permit back
+  scope.child_ended();
+}
+
+}  // namespace internal
+}  // namespace weir::core

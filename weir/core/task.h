@@ -1,0 +1,156 @@
+// task<T>: a coroutine that starts when it is awaited and gives its result to
+// the one that awaits it.
+//
+//   task<Result<int>> twice(Context& ctx, int x) {
+//     if (auto slept = co_await sleep_for(ctx, 10ms); !slept) co_return std::unexpected(slept.error());
+//     co_return 2 * x;
+//   }
+//   int four = *co_await twice(ctx, 2);
+//
+// A task is awaited once, as an rvalue, or given to Scope::spawn with a permit.
+// There is no other way to run one, and none to detach it. Destroying a task
+// that has not started is fine. An exception that leaves it is rethrown to
+// whoever awaits or joins.
+//
+// Parameters are kept as declared: take by value what must outlive the call.
+// Never write a coroutine as a capturing lambda that outlives its expression.
+#pragma once
+
+#include <concepts>
+#include <coroutine>
+#include <exception>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "weir/base/check.h"
+#include "weir/base/result.h"
+#include "weir/core/internal/frames.h"
+#include "weir/core/internal/runnable.h"
+#include "weir/core/limit.h"
+
+namespace weir::core {
+
+class Scope;
+
+template <typename T = void>
+class task;
+
+namespace internal {
+
+// What every task's frame begins with.
+struct TaskPromise {
+  // Set when somebody awaits this task.
+  std::coroutine_handle<> continuation;
+  // Set when a scope started it: what the last suspension reports to.
+  Scope* scope = nullptr;
+  Permit permit;
+  Runnable runnable;
+  std::exception_ptr exception;
+
+  static void* operator new(std::size_t size) { return allocate_frame(size); }
+  static void operator delete(void* frame, std::size_t size) { free_frame(frame, size); }
+
+  std::suspend_always initial_suspend() const noexcept { return {}; }
+  void unhandled_exception() noexcept { exception = std::current_exception(); }
+};
+
+// Tells the scope how its child ended and destroys the frame.
+void finish_child(std::coroutine_handle<> frame, TaskPromise& promise, const Error* error) noexcept;
+
+template <typename T>
+struct ValuePromise : TaskPromise {
+  std::optional<T> value;
+
+  template <typename U = T>
+    requires std::is_constructible_v<T, U&&>
+  void return_value(U&& result) {
+    value.emplace(std::forward<U>(result));
+  }
+  T take() {
+    if (exception) std::rethrow_exception(exception);
+    return std::move(*value);
+  }
+  const Error* error() const {
+    if constexpr (std::is_same_v<T, Result<>>) {
+      if (value && !value->has_value()) return &value->error();
+    }
+    return nullptr;
+  }
+};
+
+struct VoidPromise : TaskPromise {
+  void return_void() const noexcept {}
+  void take() const {
+    if (exception) std::rethrow_exception(exception);
+  }
+  const Error* error() const { return nullptr; }
+};
+
+struct FinalAwaiter {
+  bool await_ready() const noexcept { return false; }
+  template <typename Promise>
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> finished) const noexcept {
+    Promise& promise = finished.promise();
+    if (promise.scope == nullptr) return promise.continuation;
+    finish_child(finished, promise, promise.error());
+    return std::noop_coroutine();
+  }
+  void await_resume() const noexcept {}
+};
+
+}  // namespace internal
+
+template <typename T>
+class [[nodiscard]] task {
+ public:
+  struct promise_type
+      : std::conditional_t<std::is_void_v<T>, internal::VoidPromise, internal::ValuePromise<T>> {
+    task get_return_object() { return task(std::coroutine_handle<promise_type>::from_promise(*this)); }
+    internal::FinalAwaiter final_suspend() const noexcept { return {}; }
+  };
+
+  task(task&& other) noexcept : frame_(std::exchange(other.frame_, {})) {}
+  task& operator=(task&& other) noexcept {
+    if (this != &other) {
+      if (frame_) frame_.destroy();
+      frame_ = std::exchange(other.frame_, {});
+    }
+    return *this;
+  }
+  ~task() {
+    if (frame_) frame_.destroy();
+  }
+
+  // False once moved from or spawned.
+  bool valid() const { return static_cast<bool>(frame_); }
+
+  auto operator co_await() && {
+    WEIR_DCHECK(frame_, "a task is awaited once");
+    return Awaiter{frame_};
+  }
+
+ private:
+  friend class Scope;
+  friend class Runtime;
+
+  // Only a task awaits a task: any other coroutine would be one without a permit.
+  struct Awaiter {
+    std::coroutine_handle<promise_type> frame;
+    bool await_ready() const noexcept { return false; }
+    template <std::derived_from<internal::TaskPromise> Promise>
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting) const noexcept {
+      frame.promise().continuation = awaiting;
+      return frame;
+    }
+    T await_resume() const { return frame.promise().take(); }
+  };
+
+  explicit task(std::coroutine_handle<promise_type> frame) : frame_(frame) {}
+
+  std::coroutine_handle<promise_type> release() { return std::exchange(frame_, {}); }
+
+  std::coroutine_handle<promise_type> frame_;
+};
+
+}  // namespace weir::core

@@ -1,0 +1,148 @@
+// An HTTP/1.1 client for one upstream, which keeps connections and streams
+// bodies both ways.
+//
+//   http::Client client(address, {.pool = {.connections_max = 50}});
+//   http::RequestHead request{.target = "/v1/items"};
+//   Result<http::ClientResponse> response = co_await client.send(ctx, request);
+//   if (!response) co_return std::unexpected(response.error());
+//   for (;;) {
+//     Result<std::span<const std::byte>> piece = co_await response->body().next(ctx);
+//     if (!piece || piece->empty()) break;
+//     ...
+//   }
+//
+// The deadline of a call is its Context's. Responses are read as strictly as
+// requests are by the server: what is not HTTP is an error, never a guess.
+//
+// Callable by many tasks at once, on any processor. The client outlives its
+// responses; the runtime outlives the client.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "weir/base/clock.h"
+#include "weir/base/result.h"
+#include "weir/base/units.h"
+#include "weir/core/context.h"
+#include "weir/core/task.h"
+#include "weir/http/body.h"
+#include "weir/http/connection_pool.h"
+#include "weir/http/message.h"
+#include "weir/http/parser.h"
+#include "weir/net/address.h"
+
+namespace weir::http {
+
+inline constexpr std::size_t kReasons = static_cast<std::size_t>(Reason::system) + 1;
+
+// The response to a request that was sent: its head is here, its body comes.
+// Move-only; one task at a time. Read to its end, its connection serves
+// another request when this is destroyed; destroyed before, the connection is
+// closed (unless the rest had arrived).
+class [[nodiscard]] ClientResponse {
+ public:
+  ClientResponse(ClientResponse&&) noexcept = default;
+  ClientResponse& operator=(ClientResponse&&) noexcept = default;
+
+  // Never an interim (1xx) one.
+  const ResponseHead& head() const;
+  // Its errors are BodySource's; too_large is Options::response.body. While
+  // the request's body is not sent whole, next() goes on sending it, and its
+  // errors are errors of next().
+  BodySource& body();
+
+ private:
+  friend class Client;
+  explicit ClientResponse(ConnectionPool::Lease lease) : lease_(std::move(lease)) {}
+
+  ConnectionPool::Lease lease_;
+};
+
+class Client {
+ public:
+  struct Options {
+    // How many connections, and for how long.
+    ConnectionPool::Options pool = {};
+    // For the TCP handshake: a lost SYN is sent again after 1 s and 3 s.
+    Duration connect_timeout = 2s;
+    // What a response may bring. `target` is without meaning. A body is passed
+    // on as it comes, so that its limit is far away: 1 TiB.
+    Parser::Limits response = {.body = Bytes{1ull << 40}};
+    // Interim (1xx) responses before the final one.
+    std::uint32_t interim_max = 8;
+    // The largest piece of a body that is handed out; one buffer for each
+    // connection. At least 1 KiB.
+    Bytes read_buffer = kibibytes(16);
+  };
+
+  // Counts since construction; a snapshot whose fields may be a moment apart.
+  struct Stats {
+    std::uint64_t connects;  // that succeeded
+    std::array<std::uint64_t, kReasons> connects_failed;
+    std::uint64_t retries;  // on a new connection, after a stale one
+    ConnectionPool::Stats pool;
+    std::uint64_t connects_failed_for(Reason reason) const {
+      return connects_failed[static_cast<std::size_t>(reason)];
+    }
+  };
+
+  Client(const net::SocketAddress& upstream, const Options& options);
+
+  // Sends the request and returns when the head of its response is complete.
+  // `body` null: there is none. Host is added if it is missing. The framing is
+  // the client's: Content-Length where body->length() is known, chunked
+  // otherwise; such fields of `request` are left out.
+  //
+  // No connection is taken before the body's first bytes have come.
+  //
+  // The response may come before the body is sent whole. One that refuses
+  // (status 300 and above) ends the sending and the connection's use;
+  // otherwise sending goes on in ClientResponse::body(), which then needs
+  // `body` for as long.
+  //
+  // A reused connection that proves closed before a byte of the response has
+  // come is replaced by a new one, once, when there is no body and the method
+  // is idempotent (RFC 9110 section 9.2.2). Nothing else is tried again.
+  //
+  // Errors:
+  //   disconnected  refused, reset, timed_out (connect), closed (before the
+  //                 head was complete)
+  //   invalid       malformed, too_large: the response; `where` is the
+  //                 refusal's label. Or the request: `where` says "request"
+  //   unsupported   CONNECT
+  //   overloaded    at_limit (connections_max), system (descriptors, ports)
+  //   internal      the body is not as long as it announced
+  //   deadline, cancelled, and the errors of `body`
+  // Cancellation: the connection is closed; the upstream may have the request.
+  core::task<Result<ClientResponse>> send(core::Context& context, const RequestHead& request,
+                                          BodySource* body = nullptr);
+
+  // Closes idle connections that are past their time until `context` ends.
+  // Without it they are found when others are used, so that some stay open
+  // while there are no requests at all. Its owner spawns it.
+  core::task<void> keep_swept(core::Context& context);
+  // For a shutdown that waits for nothing. Later requests open new ones.
+  void close_idle() { pool_.close_idle(); }
+
+  const net::SocketAddress& upstream() const { return upstream_; }
+  const Options& options() const { return options_; }
+  Stats stats() const;
+
+ private:
+  core::task<Result<>> open(core::Context& context, ConnectionPool::Lease& lease);
+
+  const net::SocketAddress upstream_;
+  const std::string authority_;  // for Host
+  const Options options_;
+  ConnectionPool pool_;
+  // Counters are relaxed: they order nothing.
+  std::atomic<std::uint64_t> connects_{0};
+  std::array<std::atomic<std::uint64_t>, kReasons> connects_failed_{};
+  std::atomic<std::uint64_t> retries_{0};
+};
+
+}  // namespace weir::http

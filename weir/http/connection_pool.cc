@@ -1,0 +1,185 @@
+#include "weir/http/connection_pool.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "weir/base/check.h"
+#include "weir/core/now.h"
+#include "weir/core/runtime.h"
+#include "weir/http/internal/client_connection.h"
+
+namespace weir::http {
+namespace {
+
+// How far to look, from the youngest, for a connection of one's own processor.
+constexpr std::size_t kOwnSearchMax = 8;
+
+}  // namespace
+
+std::string_view to_string(CloseCause cause) {
+  switch (cause) {
+    case CloseCause::idle_timeout: return "idle_timeout";
+    case CloseCause::lifetime: return "lifetime";
+    case CloseCause::surplus: return "surplus";
+    case CloseCause::stale: return "stale";
+    case CloseCause::unusable: return "unusable";
+    case CloseCause::abandoned: return "abandoned";
+    case CloseCause::failed: return "failed";
+    case CloseCause::shut_down: return "shut_down";
+  }
+  return "unknown";
+}
+
+ConnectionPool::Lease::Lease() = default;
+ConnectionPool::Lease::~Lease() { give_back(); }
+
+ConnectionPool::Lease::Lease(ConnectionPool& pool, std::unique_ptr<internal::ClientConnection> connection)
+    : pool_(&pool), connection_(std::move(connection)) {}
+
+ConnectionPool::Lease::Lease(Lease&& other) noexcept
+    : pool_(std::exchange(other.pool_, nullptr)), connection_(std::move(other.connection_)) {}
+
+ConnectionPool::Lease& ConnectionPool::Lease::operator=(Lease&& other) noexcept {
+  if (this != &other) {
+    give_back();
+    pool_ = std::exchange(other.pool_, nullptr);
+    connection_ = std::move(other.connection_);
+  }
+  return *this;
+}
+
+void ConnectionPool::Lease::give_back() {
+  if (ConnectionPool* pool = std::exchange(pool_, nullptr)) pool->give_back(std::move(connection_));
+}
+
+void ConnectionPool::Lease::fill(std::unique_ptr<internal::ClientConnection> connection) {
+  WEIR_CHECK(pool_ != nullptr && connection_ == nullptr, "a lease is filled once");
+  connection_ = std::move(connection);
+}
+
+void ConnectionPool::Lease::drop_stale() {
+  const Owned dropped = std::move(connection_);  // closed after the lock is free
+  const std::lock_guard guard(pool_->lock_);
+  pool_->count_locked(CloseCause::stale);
+}
+
+ConnectionPool::ConnectionPool(const Options& options) : options_(options) {
+  WEIR_CHECK(options.connections_max > 0, "a pool without connections serves nobody");
+  idle_.reserve(std::min(options.idle_max, options.connections_max) + 1);
+}
+
+ConnectionPool::~ConnectionPool() { WEIR_CHECK(in_use_ == 0, "a client is destroyed before its responses"); }
+
+Result<ConnectionPool::Lease> ConnectionPool::acquire() {
+  while (Owned connection = take_idle()) {
+    const std::optional<CloseCause> cause = fault(*connection, core::now());
+    if (!cause) {
+      connection->mark_reused();
+      return Lease(*this, std::move(connection));
+    }
+    discard(std::move(connection), *cause);
+  }
+  const std::lock_guard guard(lock_);
+  if (idle_.size() + in_use_ >= options_.connections_max) {
+    ++refusals_;
+    return fail(ErrorKind::overloaded, Reason::at_limit, "upstream connections");
+  }
+  ++in_use_;
+  return Lease(*this, nullptr);
+}
+
+ConnectionPool::Owned ConnectionPool::take_idle() {
+  const unsigned processor = core::Runtime::current_processor();
+  const std::lock_guard guard(lock_);
+  if (idle_.empty()) return nullptr;
+  const auto youngest = idle_.rbegin();
+  const auto search_end = youngest + static_cast<std::ptrdiff_t>(std::min(idle_.size(), kOwnSearchMax));
+  const auto own = std::find_if(youngest, search_end,
+                                [processor](const Owned& idle) { return idle->processor() == processor; });
+  const auto chosen = own != search_end ? own : youngest;
+  Owned connection = std::move(*chosen);
+  idle_.erase(std::next(chosen).base());
+  ++in_use_;
+  ++reuses_;
+  return connection;
+}
+
+std::optional<CloseCause> ConnectionPool::fault(const internal::ClientConnection& connection,
+                                                TimePoint now) const {
+  if (now - connection.idle_since() >= options_.idle_timeout) return CloseCause::idle_timeout;
+  if (now - connection.opened() >= options_.lifetime) return CloseCause::lifetime;
+  if (!connection.is_quiet()) return CloseCause::stale;
+  return std::nullopt;
+}
+
+void ConnectionPool::discard(Owned connection, CloseCause cause) {
+  connection.reset();
+  const std::lock_guard guard(lock_);
+  --in_use_;
+  --reuses_;
+  count_locked(cause);
+}
+
+void ConnectionPool::give_back(Owned connection) {
+  if (connection == nullptr) {
+    const std::lock_guard guard(lock_);
+    --in_use_;
+    return;
+  }
+  const TimePoint now = core::now();
+  std::optional<CloseCause> cause = connection->settle();
+  if (!cause && options_.idle_max == 0) cause = CloseCause::surplus;
+  if (!cause && now - connection->opened() >= options_.lifetime) cause = CloseCause::lifetime;
+  if (!cause) connection->mark_idle(now);
+  Owned closing;  // outlives the lock
+  {
+    const std::lock_guard guard(lock_);
+    --in_use_;
+    if (cause) {
+      count_locked(*cause);
+      closing = std::move(connection);
+      return;
+    }
+    closing = take_expired_locked(now);
+    if (closing == nullptr && idle_.size() >= options_.idle_max) {
+      closing = std::move(idle_.front());
+      idle_.erase(idle_.begin());
+      count_locked(CloseCause::surplus);
+    }
+    idle_.push_back(std::move(connection));
+  }
+}
+
+ConnectionPool::Owned ConnectionPool::take_expired_locked(TimePoint now) {
+  if (idle_.empty() || now - idle_.front()->idle_since() < options_.idle_timeout) return nullptr;
+  Owned expired = std::move(idle_.front());
+  idle_.erase(idle_.begin());
+  count_locked(CloseCause::idle_timeout);
+  return expired;
+}
+
+std::size_t ConnectionPool::sweep() {
+  const TimePoint now = core::now();
+  for (std::size_t closed = 0;; ++closed) {
+    Owned expired;  // closed without the lock
+    const std::lock_guard guard(lock_);
+    expired = take_expired_locked(now);
+    if (expired == nullptr) return closed;
+  }
+}
+
+void ConnectionPool::close_idle() {
+  std::vector<Owned> closing;
+  const std::lock_guard guard(lock_);
+  for (std::size_t i = 0; i < idle_.size(); ++i) count_locked(CloseCause::shut_down);
+  closing.swap(idle_);
+  idle_.reserve(closing.size());
+}
+
+ConnectionPool::Stats ConnectionPool::stats() const {
+  const std::lock_guard guard(lock_);
+  return {
+      .idle = idle_.size(), .in_use = in_use_, .reuses = reuses_, .refusals = refusals_, .closed = closed_};
+}
+
+}  // namespace weir::http

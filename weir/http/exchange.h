@@ -1,0 +1,103 @@
+// One request and its reply, as a Handler sees them.
+//
+// Replies: respond() for a body that is there already; start(), write() and
+// finish() for one that comes piece by piece, each awaited before the next.
+// Every one of them fails with `disconnected` once the client is gone, and
+// then the handler need not go on.
+//
+//   if (!co_await exchange.start(head, BodyLength::chunked())) co_return;
+//   while (...) {
+//     if (!co_await exchange.write(piece)) co_return;
+//   }
+//   co_await exchange.finish();
+//
+// It belongs to the server, which ends it when handle() returns; one task at a
+// time calls it.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+#include "weir/base/result.h"
+#include "weir/core/context.h"
+#include "weir/http/body.h"
+#include "weir/http/message.h"
+#include "weir/http/sending.h"
+#include "weir/net/address.h"
+
+namespace weir::http {
+
+namespace internal {
+class Connection;
+}
+
+class Exchange {
+ public:
+  // Of this request. Cancelled when the server's context is, and when the
+  // client hangs up. A client that only closes its sending side is taken for
+  // gone as well, as nginx and Go do it: a killed client looks the same. But
+  // only once its body has been read to the end and none of its further
+  // requests has been received: those are still answered.
+  core::Context& context();
+
+  const RequestHead& request() const;
+  // The request's body. "100 Continue" goes out when a client that waits for
+  // it is first read from. A body that is refused on the way fails next() with
+  // invalid (malformed, too_large) or disconnected (closed, timed_out); when
+  // the handler then returns without a reply, the server answers with the
+  // status of the refusal.
+  BodySource& body();
+  const net::SocketAddress& peer() const;
+
+  // An empty head to fill for the reply. It is the connection's own and used
+  // again, so that a warm connection replies without an allocation; a head of
+  // the handler's own serves as well.
+  ResponseHead& reply_head();
+
+  // The whole reply. Content-Length is the size of the body, which is left out
+  // for HEAD and where the status has none. It is sent, or with others of
+  // pipelined requests soon after the handler has returned.
+  // Errors: disconnected, internal (a reply has begun already).
+  Sending respond(const ResponseHead& head, std::span<const std::byte> body);
+  Sending respond(const ResponseHead& head, std::string_view body);
+
+  // Begins a reply. The head goes out with the first write(), by flush() or by
+  // finish(). `chunked` and `until_close` become each other where the client's
+  // version has only one of them (chunked needs HTTP/1.1, and is preferred
+  // there: a connection that breaks is then not taken for the end).
+  //
+  // Of `head`, fields that are the connection's own are left out: Connection,
+  // Keep-Alive, Content-Length, Transfer-Encoding, Upgrade, Proxy-Connection.
+  // Date is added where there is none.
+  // Errors: internal (a reply has begun already).
+  Sending start(const ResponseHead& head, BodyLength length);
+  // Hands the bytes to the kernel, with all before them. Waits while the
+  // client does not take them. Nothing is sent where the reply has no body.
+  // Errors: disconnected (reset, closed, timed_out), cancelled, internal (not
+  // begun, or more than `known` announced).
+  Sending write(std::span<const std::byte> piece);
+  Sending write(std::string_view piece);
+  // Trailers are sent where the body is chunked, else left out.
+  // Errors: as write(); internal (less than `known` announced).
+  Sending finish(const Headers* trailers = nullptr);
+
+  // Sends what is held back: a head that was started, and replies to earlier
+  // requests of this connection. For a handler that is about to wait for long.
+  Sending flush();
+
+  // A reply has begun: it is too late for another status.
+  bool head_sent() const;
+
+  // Cuts the reply off and resets the connection: the client learns that what
+  // it has is not whole. The handler returns after it.
+  void abort();
+
+ private:
+  friend class internal::Connection;
+  explicit Exchange(internal::Connection& connection) : connection_(connection) {}
+
+  internal::Connection& connection_;
+};
+
+}  // namespace weir::http

@@ -1,0 +1,99 @@
+#include "weir/http/headers.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace weir::http {
+namespace {
+
+using testing::ElementsAre;
+
+TEST(Headers, FindsFieldsWithoutRegardToCase) {
+  Headers headers;
+  EXPECT_TRUE(headers.add("Content-Type", "text/plain"));
+  EXPECT_EQ(headers.get("content-TYPE"), "text/plain");
+  EXPECT_EQ(headers.get("Content-Typ"), std::nullopt);
+  EXPECT_EQ(headers.get("Content-Types"), std::nullopt);
+}
+
+TEST(Headers, KeepsRepeatedFieldsInOrder) {
+  Headers headers;
+  headers.add("Via", "a");
+  headers.add("X", "y");
+  headers.add("via", "b");
+  EXPECT_EQ(headers.get("Via"), "a");
+  EXPECT_THAT(headers.get_all("VIA"), ElementsAre("a", "b"));
+  EXPECT_EQ(headers.size(), 3u);
+  std::string written;
+  headers.append_to(written);
+  EXPECT_EQ(written, "Via: a\r\nX: y\r\nvia: b\r\n");
+  EXPECT_EQ(headers.bytes(), written.size());
+}
+
+TEST(Headers, SetTakesThePlaceOfAll) {
+  Headers headers;
+  headers.add("A", "1");
+  headers.add("B", "2");
+  headers.add("a", "3");
+  EXPECT_TRUE(headers.set("A", "4"));
+  EXPECT_THAT(headers.get_all("A"), ElementsAre("4"));
+  EXPECT_EQ(headers.get("B"), "2");
+  EXPECT_EQ(headers.remove("b"), 1u);
+  EXPECT_EQ(headers.remove("b"), 0u);
+  EXPECT_EQ(headers.bytes(), 6u);
+}
+
+TEST(Headers, TakesItsOwnTextAsAValue) {
+  Headers headers;
+  headers.add("A", std::string(100, 'x'));
+  for (int i = 0; i < 100; ++i) headers.add("B", *headers.get("A"));
+  EXPECT_EQ(headers.get_all("B").back(), std::string(100, 'x'));
+  headers.set("A", *headers.get("B"));
+  EXPECT_EQ(headers.get("A"), std::string(100, 'x'));
+}
+
+TEST(Headers, LetsNoValueEndItsLine) {
+  Headers headers;
+  EXPECT_TRUE(headers.add("X", " a\r\nSet-Cookie: b\t "));
+  EXPECT_EQ(headers.get("X"), "a  Set-Cookie: b");
+  EXPECT_TRUE(headers.add("Y", std::string_view("\0\x7f", 2)));
+  EXPECT_EQ(headers.size(), 2u);
+  std::string written;
+  headers.append_to(written);
+  EXPECT_EQ(written.find('\0'), std::string::npos);
+}
+
+TEST(Headers, RefusesWhatIsNoName) {
+  Headers headers;
+  for (const std::string_view name : {"", "a b", "a:", "a\r", "\xe9"}) {
+    EXPECT_FALSE(headers.add(name, "x")) << name;
+    EXPECT_FALSE(headers.set(name, "x")) << name;
+  }
+  EXPECT_TRUE(headers.empty());
+}
+
+TEST(Headers, RefusesMoreThanItMayHold) {
+  Headers headers;
+  for (std::size_t i = 0; i < Headers::kFieldsMax; ++i) ASSERT_TRUE(headers.add("a", "b"));
+  EXPECT_FALSE(headers.add("a", "b"));
+  headers.clear();
+  EXPECT_FALSE(headers.add("a", std::string(Headers::kBytesMax, 'x')));
+  EXPECT_EQ(headers.bytes(), 0u);
+}
+
+TEST(Headers, FindsTokensInLists) {
+  Headers headers;
+  headers.add("Connection", "keep-alive,\tUpgrade ,");
+  headers.add("connection", "X-Own");
+  EXPECT_TRUE(headers.has_token("Connection", "Keep-Alive"));
+  EXPECT_TRUE(headers.has_token("Connection", "upgrade"));
+  EXPECT_TRUE(headers.has_token("Connection", "x-own"));
+  EXPECT_FALSE(headers.has_token("Connection", "keep"));
+  EXPECT_FALSE(headers.has_token("Connection", "close"));
+  EXPECT_FALSE(headers.has_token("Upgrade", "upgrade"));
+}
+
+}  // namespace
+}  // namespace weir::http

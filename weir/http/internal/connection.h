@@ -1,0 +1,107 @@
+// One connection of a server: reads requests, calls the handler for one after
+// the other, writes the replies.
+//
+// Its life is one coroutine, serve(), which the server spawns with the
+// connection's permit. While it waits for a request it holds no buffers.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "weir/core/context.h"
+#include "weir/core/task.h"
+#include "weir/http/exchange.h"
+#include "weir/http/internal/hang_up_watch.h"
+#include "weir/http/internal/input.h"
+#include "weir/http/internal/output.h"
+#include "weir/http/internal/request_body.h"
+#include "weir/http/internal/shard.h"
+#include "weir/http/parser.h"
+#include "weir/http/server.h"
+#include "weir/net/socket.h"
+
+namespace weir::http::internal {
+
+class Connection {
+ public:
+  // What it serves with; all of it outlives the connection.
+  struct Service {
+    const Server::Options& options;
+    Handler& handler;
+    Shard& shard;
+  };
+
+  static core::task<void> serve(Service service, net::Socket socket);
+  // For a connection over the limit: tells it so, and ends it.
+  static core::task<void> turn_away(Service service, net::Socket socket);
+
+  // The Exchange's side, see exchange.h.
+  core::Context& request_context();
+  const RequestHead& request() const { return head_; }
+  BodySource& body() { return body_; }
+  const net::SocketAddress& peer() const { return socket_.peer(); }
+  ResponseHead& reply_head();
+  Sending respond(const ResponseHead& head, std::span<const std::byte> body);
+  Sending start(const ResponseHead& head, BodyLength length);
+  Sending write(std::span<const std::byte> piece);
+  Sending finish(const Headers* trailers);
+  Sending flush() { return output_.send(); }
+  bool head_sent() const { return reply_.stage != Reply::Stage::none; }
+  void abort();
+
+ private:
+  struct Reply {
+    enum class Stage : std::uint8_t { none, started, finished };
+    Stage stage = Stage::none;
+    bool bodiless = false;
+    BodyLength length;
+    std::uint64_t remaining = 0;  // of a known length
+  };
+
+  Connection(Service service, net::Socket socket);
+
+  void read();
+  core::Descriptor::Readiness request_bytes();
+  void on_no_request(const Error& error);
+  bool should_flush_first() const;
+
+  void begin_exchange();
+  void end_exchange();
+  bool is_settled() const;
+  core::task<void> settle(bool handler_failed);
+  void answer_for_handler(bool handler_failed);
+
+  // Whether the handler may go on to read the request's body.
+  enum class Reading : std::uint8_t { over, may_go_on };
+  bool begin_reply(const ResponseHead& head, BodyLength length, Reading reading);
+  bool decide_to_close(Reading reading) const;
+  Sending end_reply();
+  void refuse(Refusal refusal);
+  core::task<void> close();
+
+  const Service service_;
+  net::Socket socket_;
+  core::Context request_context_;  // the handler's; cancelled when the client hangs up
+  core::Context idle_context_;     // ends with drain()
+  Input input_;
+  Output output_;
+  RequestHead head_;
+  ResponseHead reply_head_;
+  Parser parser_;
+  HangUpWatch hang_up_;
+  RequestBody body_;
+  Exchange exchange_{*this};
+  Reply reply_;
+
+  TimePoint exchange_began_ = {};
+  TimePoint head_deadline_ = kNever;  // kNever: no byte of a head has come
+  std::uint64_t requests_ = 0;
+  std::uint32_t requests_in_a_row_ = 0;  // since it last waited
+  bool handler_was_prompt_ = true;
+  bool closing_ = false;    // no further request
+  bool lingering_ = false;  // more may be arriving, see Options::linger_timeout
+  bool aborted_ = false;
+};
+
+}  // namespace weir::http::internal

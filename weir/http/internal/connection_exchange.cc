@@ -1,0 +1,143 @@
+// The replying side of a connection: what an Exchange calls.
+#include <limits>
+
+#include "weir/http/internal/connection.h"
+#include "weir/http/internal/reply_text.h"
+
+namespace weir::http {
+namespace internal {
+namespace {
+
+// A body up to this size is copied behind its head, and may be held with it.
+constexpr std::size_t kCopiedBodyMax = 4 << 10;
+// No more is held than this.
+constexpr std::size_t kHeldMax = 16 << 10;
+
+std::unexpected<Error> misuse(std::string_view what) { return fail(ErrorKind::internal, Reason::none, what); }
+
+std::string_view as_text(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace
+
+core::Context& Connection::request_context() {
+  hang_up_.want();
+  hang_up_.update(body_.complete() && input_.is_drained());
+  return request_context_;
+}
+
+ResponseHead& Connection::reply_head() {
+  reply_head_.clear();
+  return reply_head_;
+}
+
+void Connection::abort() {
+  aborted_ = closing_ = true;
+  output_.give_up();
+}
+
+bool Connection::decide_to_close(Reading reading) const {
+  const std::uint64_t readable = reading == Reading::over ? service_.options.discard_max.count
+                                                          : std::numeric_limits<std::uint64_t>::max();
+  return closing_ || !parser_.keep_alive() || service_.shard.draining.cancelled() ||
+         requests_ >= service_.options.requests_per_connection_max || !body_.may_be_discarded(readable);
+}
+
+// Appends the head to what is held. False: a reply has begun already, or this
+// is no status to end with.
+bool Connection::begin_reply(const ResponseHead& head, BodyLength length, Reading reading) {
+  if (head_sent() || head.status < 200 || head.status > 999) return false;
+  const bool is_1_0 = head_.version_minor == 0;
+  if (length.kind == BodyLength::Kind::chunked && is_1_0) length = BodyLength::until_close();
+  if (length.kind == BodyLength::Kind::until_close && !is_1_0) length = BodyLength::chunked();
+  if (length.kind == BodyLength::Kind::none) length = BodyLength::known(0);
+  reply_.bodiless = head_.method == "HEAD" || has_no_body(head.status);
+  reply_.length = length;
+  reply_.remaining = length.bytes;
+  reply_.stage = Reply::Stage::started;
+  body_.stop_continue();
+
+  const bool by_close = length.kind == BodyLength::Kind::until_close && !reply_.bodiless;
+  if (by_close || decide_to_close(reading)) {
+    // What the client has under way is of no use any more, unless it said that
+    // this was its last request.
+    lingering_ |= parser_.keep_alive() && !by_close;
+    closing_ = true;
+  }
+  ReplyFraming framing{.length = has_no_body(head.status) ? BodyLength::none() : length};
+  if (closing_) {
+    framing.connection = ConnectionField::close;
+  } else if (is_1_0) {
+    framing.connection = ConnectionField::keep_alive;
+  }
+  append_head(output_.held(), head, framing);
+  return true;
+}
+
+Sending Connection::respond(const ResponseHead& head, std::span<const std::byte> body) {
+  if (!begin_reply(head, BodyLength::known(body.size()), Reading::over)) return misuse("respond");
+  if (reply_.bodiless) body = {};
+  if (output_.broken()) return output_.send();
+  reply_.stage = Reply::Stage::finished;
+  service_.shard.counters.replies.add();
+  if (body.size() > kCopiedBodyMax) return output_.send(body);
+  output_.held().append(as_text(body));
+  if (output_.held().size() > kHeldMax) return output_.send();
+  return Result<>{};
+}
+
+Sending Connection::start(const ResponseHead& head, BodyLength length) {
+  if (!begin_reply(head, length, Reading::may_go_on)) return misuse("start");
+  return output_.broken() ? output_.send() : Sending(Result<>{});
+}
+
+Sending Connection::write(std::span<const std::byte> piece) {
+  if (reply_.stage != Reply::Stage::started) return misuse("write");
+  if (reply_.length.kind == BodyLength::Kind::known) {
+    if (piece.size() > reply_.remaining) return misuse("write: more than was announced");
+    reply_.remaining -= piece.size();
+  }
+  if (piece.empty() || reply_.bodiless) return Result<>{};
+  if (reply_.length.kind != BodyLength::Kind::chunked) return output_.send(piece);
+  append_chunk_size(output_.held(), piece.size());
+  return output_.send(piece, std::as_bytes(std::span("\r\n", 2)));
+}
+
+Sending Connection::finish(const Headers* trailers) {
+  if (reply_.stage != Reply::Stage::started) return misuse("finish");
+  const bool is_short = reply_.length.kind == BodyLength::Kind::known && reply_.remaining > 0;
+  if (is_short && !reply_.bodiless) return misuse("finish: less than was announced");
+  if (output_.broken()) return output_.send();
+  reply_.stage = Reply::Stage::finished;
+  service_.shard.counters.replies.add();
+  if (reply_.length.kind == BodyLength::Kind::chunked && !reply_.bodiless) {
+    append_last_chunk(output_.held(), trailers);
+  }
+  return Result<>{};
+}
+
+}  // namespace internal
+
+core::Context& Exchange::context() { return connection_.request_context(); }
+const RequestHead& Exchange::request() const { return connection_.request(); }
+BodySource& Exchange::body() { return connection_.body(); }
+const net::SocketAddress& Exchange::peer() const { return connection_.peer(); }
+ResponseHead& Exchange::reply_head() { return connection_.reply_head(); }
+Sending Exchange::respond(const ResponseHead& head, std::span<const std::byte> body) {
+  return connection_.respond(head, body);
+}
+Sending Exchange::respond(const ResponseHead& head, std::string_view body) {
+  return connection_.respond(head, std::as_bytes(std::span(body)));
+}
+Sending Exchange::start(const ResponseHead& head, BodyLength length) {
+  return connection_.start(head, length);
+}
+Sending Exchange::write(std::span<const std::byte> piece) { return connection_.write(piece); }
+Sending Exchange::write(std::string_view piece) { return connection_.write(std::as_bytes(std::span(piece))); }
+Sending Exchange::finish(const Headers* trailers) { return connection_.finish(trailers); }
+Sending Exchange::flush() { return connection_.flush(); }
+bool Exchange::head_sent() const { return connection_.head_sent(); }
+void Exchange::abort() { connection_.abort(); }
+
+}  // namespace weir::http

@@ -1,0 +1,59 @@
+// Why a message is refused: the one place that says which status goes with
+// which reason. Labels are fit for metrics; counters by reason are in
+// Server::Stats.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace weir::http {
+
+enum class Refusal : std::uint8_t {
+  none,
+
+  // The parser's.
+  start_line,  // neither a request line nor a status line
+  method,      // a method we do not implement, CONNECT among them
+  version,     // not HTTP/1.0 or HTTP/1.1
+  target,      // no target that this method may have
+  target_too_long,
+  field,       // not "name: value"
+  line_break,  // CR without LF, or LF without CR
+  line_fold,   // a field continued on the next line
+  host,        // missing, repeated, or not a host
+  header_bytes,
+  header_count,
+  content_length,     // not a number, or repeated
+  length_conflict,    // Content-Length with Transfer-Encoding
+  transfer_encoding,  // on HTTP/1.0, or not ending in chunked
+  transfer_coding,    // a coding other than chunked
+  chunk,              // the framing of a chunk
+  trailer,            // a field that may not come after the body
+  body_too_large,
+  truncated,  // the stream ended within the message
+
+  // The server's.
+  expectation,  // Expect: something other than 100-continue
+  head_timeout,
+  body_timeout,
+  handler_failed,  // it threw
+  no_reply,        // it returned without one
+  connection_limit,
+};
+
+inline constexpr std::size_t kRefusals = static_cast<std::size_t>(Refusal::connection_limit) + 1;
+
+struct RefusalFacts {
+  int status;                // what a server answers; 0 for `none`
+  std::string_view label;    // one word
+  std::string_view message;  // for people
+};
+
+const RefusalFacts& facts(Refusal refusal);
+
+// One count for each refusal, by its number.
+using RefusalCounts = std::array<std::uint64_t, kRefusals>;
+
+}  // namespace weir::http

@@ -1,0 +1,143 @@
+// An HTTP/1.1 server: connections in, exchanges out to a Handler.
+//
+//   class Hello final : public http::Handler {
+//     core::task<void> handle(http::Exchange& exchange) override {
+//       http::ResponseHead& head = exchange.reply_head();
+//       head.headers.add("Content-Type", "text/plain");
+//       (void)co_await exchange.respond(head, "hello\n");
+//     }
+//   };
+//
+//   core::Limit connections({.name = "connections", .limit = 10'000});
+//   http::Server server({}, hello, connections);
+//   ... co_await server.serve(ctx, std::move(listeners)); ...   // until drain() has let all go
+//
+// Each connection is one task that holds a permit of `connections` and calls
+// the handler for one request after the other. Keep-alive, HEAD, 100-continue,
+// pipelining in order, Date, and what is left of an unread body are the
+// server's business.
+//
+// The server answers itself, with the status and reason of refusal.h and
+// {"error":{"status":..,"reason":"..","message":".."}}, and counts by reason:
+// what the parser refuses; a head or a body that comes too slowly; a handler
+// that throws or does not reply; a connection over the limit, which gets 503
+// and is closed at once. (Not accepting would leave it in the kernel's queue,
+// where its client learns nothing until it gives up.) After a refusal by the
+// parser nothing on that connection can be trusted: it is closed.
+//
+// The server outlives serve(); the handler and the limit outlive the server.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "weir/base/clock.h"
+#include "weir/base/result.h"
+#include "weir/base/units.h"
+#include "weir/core/context.h"
+#include "weir/core/limit.h"
+#include "weir/core/task.h"
+#include "weir/http/exchange.h"
+#include "weir/http/parser.h"
+#include "weir/http/refusal.h"
+#include "weir/net/listener.h"
+
+namespace weir::http {
+
+// What serves requests. Called by many tasks at once, on any processor.
+class Handler {
+ public:
+  virtual ~Handler() = default;
+
+  // To reply is the handler's duty: when it returns without a reply the client
+  // gets 500, when it throws too. A reply that it began and did not end is cut
+  // off, so that the client sees that it is not whole.
+  virtual core::task<void> handle(Exchange& exchange) = 0;
+};
+
+class Server {
+ public:
+  struct Options {
+    // What a request may bring. 431, 414, 413.
+    Parser::Limits request = {};
+
+    // From the first byte of a head to its end (408); a new connection that
+    // sends nothing is closed after it as well. Enough for a lost packet or two,
+    // too short to hold a connection for free. 0: what does not come in one
+    // piece is refused.
+    Duration header_timeout = 10s;
+    // Between requests, then the connection is closed without a word. As nginx
+    // has it. 0: only what is there already is served.
+    Duration idle_timeout = 75s;
+    // How slowly a body may come (408): in all, the time spent waiting for it
+    // may be `body_grace` plus what its bytes take at `body_bytes_per_s_min`.
+    // Time in which the handler does not read is not counted. 1 KiB a second is
+    // below any working network. 0: the grace is all there is.
+    Duration body_grace = 10s;
+    std::uint64_t body_bytes_per_s_min = 1024;
+    // A reply of which the client takes no byte for so long is cut off. Well
+    // above the time TCP needs to recover from loss. 0: at the first wait.
+    Duration write_timeout = 30s;
+    // After a reply that ends a connection on which more may be arriving, what
+    // arrives is read and thrown away for so long, or up to `discard_max`:
+    // otherwise the kernel would reset the connection under the reply. A round
+    // trip and a retransmission. 0: only what has arrived already.
+    Duration linger_timeout = 2s;
+
+    // Of a body that the handler left unread so much is read and thrown away
+    // to keep the connection; with more to come it is closed. What costs about
+    // as much as a new connection. 0: always closed.
+    Bytes discard_max = kibibytes(64);
+    // Then the reply says Connection: close. So that a long-lived client is
+    // spread anew over listeners and instances from time to time. 0: as 1.
+    std::uint64_t requests_per_connection_max = 100'000;
+    // Refused connections that are told so at the same time; more are closed
+    // without a word. Each holds a descriptor and a task for as long as it
+    // lingers. 0: none is told.
+    std::uint32_t refusals_max = 64;
+  };
+
+  // Counts since construction; a snapshot whose fields may be a moment apart.
+  struct Stats {
+    std::uint64_t connections_accepted;  // refused ones not among them
+    std::uint64_t connections_open;
+    std::uint64_t connections_idle_closed;  // idle for too long, or by drain()
+    std::uint64_t requests;                 // heads that were complete
+    std::uint64_t requests_abandoned;       // the client was gone before a reply was begun
+    std::uint64_t replies;                  // complete, those of refusals too
+    std::uint64_t replies_cut_off;          // begun and not ended, for whatever reason
+    std::uint64_t writes;                   // system calls; pipelined replies share one
+    std::uint64_t accept_pauses;            // out of descriptors or memory
+    RefusalCounts refusals;                 // by reason
+    std::uint64_t refused(Refusal reason) const { return refusals[static_cast<std::size_t>(reason)]; }
+  };
+
+  Server(const Options& options, Handler& handler, core::Limit& connections);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Accepts on all listeners, one task each, until drain() or the end of
+  // `context`, and returns when every connection has ended. Once.
+  // Errors: invalid without a listener or with more than 256; those of accept
+  // when a listener is beyond use. Cancellation: connections are cut off where
+  // they are.
+  core::task<Result<>> serve(core::Context& context, std::vector<net::Listener> listeners);
+
+  // From any task: stops accepting and closes idle connections; others are
+  // closed after the reply they are at, which says so. Idempotent; may come
+  // before serve().
+  void drain();
+
+  Stats stats() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace weir::http

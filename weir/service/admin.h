@@ -1,0 +1,57 @@
+// The operator's side, on a port of its own:
+//
+//   /              an overview, for people
+//   /healthz       200 while the process lives
+//   /readyz        200; 503 from the beginning of the drain on
+//   /metrics       for Prometheus
+//   /debug/bounds  the ledger: a page for browsers, JSON for the rest
+//                  (?format=json and ?format=html insist)
+//
+// Only GET and HEAD. What cannot be served is answered with what can.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "weir/bounds/ledger.h"
+#include "weir/http/server.h"
+#include "weir/observe/exposition.h"
+
+namespace weir::service {
+
+class Admin final : public http::Handler {
+ public:
+  struct Options {
+    std::string service;
+    const bounds::Ledger& ledger;
+    // Adds to /metrics what this file does not know. Any processor, several at once.
+    std::function<void(observe::Exposition&)> expose;
+    // Lines of the overview: what is served where, as HTML.
+    std::function<std::string()> overview;
+  };
+
+  explicit Admin(Options options) : options_(std::move(options)) {}
+
+  core::task<void> handle(http::Exchange& exchange) override;
+
+  // What /readyz says. Any thread.
+  void set_ready(bool ready) { ready_.store(ready, std::memory_order_relaxed); }
+
+ private:
+  struct Page {
+    int status;
+    std::string_view content_type;
+    std::string body;
+  };
+
+  Page page_for(const http::RequestHead& request) const;
+  Page bounds_page(const http::RequestHead& request) const;
+  Page metrics_page() const;
+
+  const Options options_;
+  std::atomic<bool> ready_{false};
+};
+
+}  // namespace weir::service

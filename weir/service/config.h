@@ -1,0 +1,166 @@
+// What a bounds file says, once it has been found right: plain values, with a
+// default for everything that may be left out.
+//
+//   Parsed parsed = load_config("bounds.yaml");
+//   if (!parsed) {
+//     std::fputs(parsed.error().text(Colour::no).c_str(), stderr);
+//     return 2;
+//   }
+//   run(parsed->config);
+//
+// docs/bounds-yaml.md is the reference for those who write the file; where a
+// value may be 0, the comment here says what 0 means, and otherwise 0 is refused.
+// The functions read a file and touch nothing else; callable from any thread.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "weir/base/clock.h"
+#include "weir/base/units.h"
+#include "weir/service/address.h"
+#include "weir/service/diagnostics.h"
+
+namespace weir::service {
+
+// Where a request waits for the in-flight bound. Bounded in length and in time.
+struct QueueConfig {
+  // Requests that may wait. 0, as where no queue is declared: none waits, refusal
+  // is at once.
+  std::uint32_t depth = 0;
+  // How long one may wait before it is refused. A client that has waited longer
+  // is often gone; 50 ms is about what a person does not notice.
+  Duration wait = 50ms;
+
+  bool operator==(const QueueConfig&) const = default;
+};
+
+// The gateway's own bound: requests inside it at once, over all tenants.
+struct InflightConfig {
+  std::uint32_t limit = 0;  // requests; no default: it is what the file is for
+  QueueConfig queue;
+  std::string because;  // why this number; empty where the file does not say
+
+  bool operator==(const InflightConfig&) const = default;
+};
+
+// The same for each tenant, told apart by a request header.
+struct TenantConfig {
+  // The header's name. A request without it is under the other bounds only.
+  std::string header;
+  std::uint32_t inflight = 0;  // requests of one tenant at once; no default
+  // Tenants remembered at once: each costs memory, and clients choose the keys.
+  std::uint32_t keys_max = 100'000;
+  std::string because;
+
+  bool operator==(const TenantConfig&) const = default;
+};
+
+// The connections to one upstream. As many are open as requests are in flight,
+// which the upstream's bound limits; these say how long they stay.
+struct ConnectionsConfig {
+  // Connections kept open without a request. By default the upstream's inflight,
+  // so that a burst finds them. 0: each is closed after its request.
+  std::uint32_t idle_max = 0;
+  // Shorter than what most servers allow (60 s and more), so that they are not the
+  // ones to close a connection on which a request has just been sent.
+  Duration idle_timeout = 30s;
+  // Longer than the second after which a lost SYN is sent again.
+  Duration connect_timeout = 1500ms;
+  // Old connections are closed, so that load moves to instances that are new.
+  Duration lifetime = 5min;
+
+  bool operator==(const ConnectionsConfig&) const = default;
+};
+
+struct UpstreamConfig {
+  std::string name;
+  UpstreamUrl url;
+  std::uint32_t inflight = 0;  // requests inside it at once; no default
+  // From sending the request to the end of the reply. Every request holds a
+  // permit for so long when the upstream hangs.
+  Duration timeout = 10s;
+  ConnectionsConfig connections;
+  std::string because;
+
+  bool operator==(const UpstreamConfig&) const = default;
+};
+
+// Of the routes whose `match` the request's path begins with, the longest wins.
+struct RouteConfig {
+  std::string match;     // begins with '/'
+  std::string upstream;  // the name of one of the upstreams
+
+  bool operator==(const RouteConfig&) const = default;
+};
+
+// What the gateway takes from its clients. 32 KiB and 100 headers are what edge
+// proxies settle on; 8 KiB of target is what RFC 9112 asks to support.
+struct ServerConfig {
+  std::uint32_t connections = 10'000;  // open at once
+  Bytes header_bytes = kibibytes(32);  // of all header lines; more: 431
+  std::uint32_t headers = 100;         // lines; more: 431
+  Bytes target_bytes = kibibytes(8);   // of path and query; longer: 414
+  // More: 413. 0: a request with a body is refused.
+  Bytes body_bytes = mebibytes(1);
+  // From the first byte of a request to the end of its headers; longer: 408.
+  Duration header_timeout = 10s;
+  // How long a connection stays open between requests.
+  Duration idle_timeout = 60s;
+
+  bool operator==(const ServerConfig&) const = default;
+};
+
+// What happens between SIGTERM and the end.
+struct DrainConfig {
+  // How long requests in flight may take to finish. Kubernetes sends SIGKILL
+  // after 30 s. 0: they are cut off at once.
+  Duration deadline = 10s;
+  // How long requests are still accepted after /readyz has turned, so that a
+  // balancer which polls it sees that first. 0: no longer.
+  Duration readiness_delay = 0s;
+
+  bool operator==(const DrainConfig&) const = default;
+};
+
+struct GatewayConfig {
+  // The name in metrics and in the Via header.
+  std::string service;
+  HostPort listen{.host = "127.0.0.1", .port = 8080};
+  HostPort admin{.host = "127.0.0.1", .port = 9090};
+  InflightConfig inflight;
+  std::optional<TenantConfig> tenant;     // none: no bound for each tenant
+  std::vector<UpstreamConfig> upstreams;  // in the file's order, at least one
+  std::vector<RouteConfig> routes;        // in the file's order, at least one
+  ServerConfig server;
+  DrainConfig drain;
+
+  // nullptr where there is none of that name. Each route's upstream is there.
+  const UpstreamConfig* find_upstream(std::string_view name) const;
+
+  bool operator==(const GatewayConfig&) const = default;
+};
+
+// A right file, and what it may not have meant.
+struct CheckedConfig {
+  GatewayConfig config;
+  Diagnostics warnings;
+};
+
+// All mistakes of a file at once, in the order of their places, warnings included.
+using Parsed = std::expected<CheckedConfig, Diagnostics>;
+
+inline constexpr Bytes kConfigBytesMax = mebibytes(1);
+
+// `file` is the name shown in messages.
+Parsed parse_config(std::string file, std::string_view text);
+
+// Reads `path` first: a file that cannot be read or is larger than
+// kConfigBytesMax is a mistake as well. Blocks; for start-up and tools.
+Parsed load_config(const std::string& path);
+
+}  // namespace weir::service

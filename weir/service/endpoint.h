@@ -1,0 +1,57 @@
+// One address where connections arrive, the server behind it and the bound on
+// its connections.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "weir/bounds/bound.h"
+#include "weir/bounds/ledger.h"
+#include "weir/http/server.h"
+#include "weir/net/listener.h"
+
+namespace weir::service {
+
+struct EndpointOptions {
+  std::string name;               // of the bound on its connections
+  std::uint64_t connections = 0;  // open at once; no default
+  std::string because;
+};
+
+class Endpoint {
+ public:
+  Endpoint(bounds::Ledger& ledger, EndpointOptions options, const http::Server::Options& server,
+           http::Handler& handler)
+      : connections_(ledger, {.name = std::move(options.name),
+                              .unit = bounds::Unit::connections,
+                              .limit = options.connections,
+                              .because = std::move(options.because)}),
+        server_(server, handler, connections_) {}
+
+  // Listens on every processor; afterwards local() is known. By a task.
+  // Errors: net::open_on_every_processor()'s.
+  Result<> open(const net::SocketAddress& address) {
+    auto listeners = net::open_on_every_processor(address);
+    if (!listeners) return std::unexpected(listeners.error());
+    listeners_ = std::move(*listeners);
+    local_ = listeners_.front().local();
+    return {};
+  }
+
+  // Once, after open(). As http::Server::serve().
+  core::task<Result<>> serve(core::Context& context) { return server_.serve(context, std::move(listeners_)); }
+
+  const net::SocketAddress& local() const { return local_; }
+  std::uint64_t open_connections() const { return connections_.stats().in_use; }
+  http::Server& server() { return server_; }
+  const http::Server& server() const { return server_; }
+
+ private:
+  bounds::Bound connections_;
+  http::Server server_;
+  std::vector<net::Listener> listeners_;
+  net::SocketAddress local_;
+};
+
+}  // namespace weir::service

@@ -1,0 +1,83 @@
+#include "weir/service/forwarding.h"
+
+#include <algorithm>
+#include <array>
+
+namespace weir::service {
+namespace {
+
+constexpr std::array<std::string_view, 9> kHopByHop{
+    "connection", "keep-alive",        "proxy-connection", "proxy-authenticate", "proxy-authorization", "te",
+    "trailer",    "transfer-encoding", "upgrade"};
+
+bool is_hop_by_hop(std::string_view name) {
+  // By length and first letter first: nearly every field is none of them.
+  return std::ranges::any_of(kHopByHop, [name](std::string_view hop) {
+    return hop.size() == name.size() && (name[0] | 0x20) == hop[0] && http::equals_ignoring_case(hop, name);
+  });
+}
+
+// `address` as RFC 7239 wants a node: an IPv6 address in brackets and quotes.
+void append_node(const net::SocketAddress& peer, std::string& out) {
+  const std::string host = peer.host();
+  if (host.find(':') == std::string::npos) {
+    out += host;
+  } else {
+    out.append("\"[").append(host).append("]\"");
+  }
+}
+
+// Adds `value` to the field, after what the client sent of it.
+void append_to_list(http::Headers& headers, std::string_view name, std::string_view value) {
+  std::string joined;
+  for (const std::string_view earlier : headers.get_all(name)) joined.append(earlier).append(", ");
+  joined.append(value);
+  headers.set(name, joined);
+}
+
+}  // namespace
+
+Forwarding::Forwarding(std::string_view pseudonym) : pseudonym_(pseudonym) {}
+
+void Forwarding::copy_end_to_end(const http::Headers& in, http::Headers& out) const {
+  const bool names_others = in.get("connection").has_value();
+  for (const auto [name, value] : in) {
+    if (is_hop_by_hop(name)) continue;
+    // A sender that lists an end-to-end field in Connection takes it off here.
+    if (names_others && in.has_token("connection", name)) continue;
+    out.add(name, value);
+  }
+}
+
+void Forwarding::request(const http::RequestHead& in, const net::SocketAddress& peer,
+                         http::RequestHead& out) const {
+  out.clear();
+  out.method = in.method;
+  out.target = in.target;
+  copy_end_to_end(in.headers, out.headers);
+  out.headers.remove("expect");  // the gateway's own server answers it
+
+  const std::string_view host = in.headers.get("host").value_or("");
+  std::string forwarded = "for=";
+  append_node(peer, forwarded);
+  if (!host.empty()) forwarded.append(";host=\"").append(host).append("\"");
+  forwarded += ";proto=http";
+  append_to_list(out.headers, "Forwarded", forwarded);
+  append_to_list(out.headers, "X-Forwarded-For", peer.host());
+  if (!host.empty()) out.headers.set("X-Forwarded-Host", host);
+  out.headers.set("X-Forwarded-Proto", "http");
+  append_to_list(out.headers, "Via", (in.version_minor == 0 ? "1.0 " : "1.1 ") + pseudonym_);
+}
+
+void Forwarding::response(const http::ResponseHead& in, http::ResponseHead& out) const {
+  out.clear();
+  out.status = in.status;
+  out.reason = in.reason;
+  copy_end_to_end(in.headers, out.headers);
+  out.headers.remove("content-length");  // the server writes the framing
+  append_to_list(out.headers, "Via", "1.1 " + pseudonym_);
+}
+
+std::string_view path_of(std::string_view target) { return target.substr(0, target.find_first_of("?#")); }
+
+}  // namespace weir::service

@@ -1,0 +1,304 @@
+#include "weir/service/gateway_server.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <csignal>
+#include <optional>
+#include <vector>
+
+#include "weir/bounds/ledger.h"
+#include "weir/core/now.h"
+#include "weir/core/runtime.h"
+#include "weir/core/signals.h"
+#include "weir/core/sleep.h"
+#include "weir/http/server.h"
+#include "weir/net/listener.h"
+#include "weir/service/admin.h"
+#include "weir/service/demo_upstream.h"
+#include "weir/service/endpoint.h"
+#include "weir/service/gateway.h"
+#include "weir/service/gateway_metrics.h"
+#include "weir/service/json_text.h"
+
+namespace weir::service {
+namespace {
+
+constexpr int kExitUsage = 2;
+constexpr int kExitInterrupted = 130;
+// Scrapers and people; each connection costs a descriptor and some kilobytes.
+constexpr std::uint64_t kAdminConnections = 64;
+// Three listeners and the signals.
+constexpr std::uint64_t kServeTasks = 4;
+
+// Where the upstreams are; those that are embedded are not known yet.
+using Addresses = std::vector<std::optional<net::SocketAddress>>;
+
+// Announces what cannot be resolved; nullopt then.
+std::optional<Addresses> resolve_upstreams(const GatewayConfig& config, const GatewayRunOptions& options) {
+  Addresses addresses;
+  bool complete = true;
+  for (const UpstreamConfig& upstream : config.upstreams) {
+    addresses.emplace_back();
+    if (upstream.url.embedded_demo) continue;
+    const HostPort& place = upstream.url.address;
+    const auto resolved = net::resolve(place.host, place.port);
+    if (resolved) {
+      addresses.back() = *resolved;
+      continue;
+    }
+    options.announce(fmt::format("error: upstream '{}': no address for '{}'", upstream.name, place.host));
+    complete = false;
+  }
+  if (!complete) return std::nullopt;
+  return addresses;
+}
+
+// Every connection in and out is a descriptor; the soft limit is often 1,024.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+http::Server::Options server_options(const ServerConfig& config) {
+  http::Server::Options options;
+  options.request = {.head = config.header_bytes,
+                     .fields = config.headers,
+                     .target = config.target_bytes,
+                     .body = config.body_bytes};
+  options.header_timeout = config.header_timeout;
+  options.idle_timeout = config.idle_timeout;
+  return options;
+}
+
+std::uint64_t total_inflight(const GatewayConfig& config) {
+  std::uint64_t total = 0;
+  for (const UpstreamConfig& upstream : config.upstreams) total += upstream.inflight;
+  return total;
+}
+
+// The parts of one run, in the order in which they depend on one another.
+class GatewayRun {
+ public:
+  GatewayRun(const GatewayConfig& config, const GatewayRunOptions& options, core::Runtime& runtime,
+             const Addresses& addresses)
+      : config_(config),
+        options_(options),
+        runtime_(runtime),
+        addresses_(addresses),
+        tasks_(ledger_, {.name = "gateway-tasks",
+                         .limit = kServeTasks + config.upstreams.size(),
+                         .because = "three listeners, the signals, one for each upstream"}),
+        admin_({.service = config.service,
+                .ledger = ledger_,
+                .expose = [this](observe::Exposition& page) { expose(page); },
+                .overview = [this] { return overview(); }}),
+        admin_endpoint_(
+            ledger_,
+            {.name = "admin-connections", .connections = kAdminConnections, .because = "scrapers and people"},
+            {}, admin_) {}
+
+  core::task<> run(core::Scope& root);
+  int exit_code() const { return exit_code_; }
+
+ private:
+  bool open(Endpoint& endpoint, const HostPort& place);
+  bool open_all();
+  void announce_addresses() const;
+  core::task<> serve_until_told(core::Scope& scope, core::SignalSet& signals);
+  core::task<> drain();
+  core::task<> serve_public();
+  core::task<> interrupt_on_signal(core::SignalSet& signals);
+  void expose(observe::Exposition& page) const;
+  std::string overview() const;
+
+  const GatewayConfig& config_;
+  const GatewayRunOptions& options_;
+  core::Runtime& runtime_;
+  Addresses addresses_;
+  int exit_code_ = 0;
+
+  bounds::Ledger ledger_;
+  bounds::Bound tasks_;
+  Admin admin_;
+  Endpoint admin_endpoint_;
+  DemoUpstream demo_;
+  std::optional<Endpoint> demo_endpoint_;
+  std::optional<Gateway> gateway_;
+  std::optional<Endpoint> public_endpoint_;
+  // Released when the public endpoint has let its last connection go.
+  core::Semaphore served_{{.units = 1, .waiters_max = 1}};
+  // Here, and not in the scope's body, because they outlive the tasks under
+  // them. The first is cancelled by itself when the drain's time is up, while
+  // the pages go on; the second ends with that time.
+  std::optional<core::Context> public_context_;
+  std::optional<core::Context> drain_context_;
+};
+
+bool GatewayRun::open(Endpoint& endpoint, const HostPort& place) {
+  const auto address = net::resolve(place.host, place.port);
+  const Result<> opened = address ? endpoint.open(*address) : std::unexpected(address.error());
+  if (opened) return true;
+  options_.announce(fmt::format("error: cannot listen on {}: {}", place.text(), opened.error().message()));
+  return false;
+}
+
+bool GatewayRun::open_all() {
+  std::vector<net::SocketAddress> targets;
+  for (std::optional<net::SocketAddress>& address : addresses_) {
+    if (!address) {
+      if (!demo_endpoint_) {
+        demo_endpoint_.emplace(
+            ledger_,
+            EndpointOptions{
+                .name = "demo-connections",
+                .connections = 2 * total_inflight(config_) + 64,
+                .because =
+                    "one for each request in flight to it, as many that are just ending, and some to look"},
+            http::Server::Options{}, demo_);
+        if (!open(*demo_endpoint_, {.host = "127.0.0.1", .port = 0})) return false;
+      }
+      address = demo_endpoint_->local();
+    }
+    targets.push_back(*address);
+  }
+  gateway_.emplace(config_, targets, ledger_, runtime_.processors());
+  public_endpoint_.emplace(
+      ledger_,
+      EndpointOptions{
+          .name = "connections", .connections = config_.server.connections, .because = "server.connections"},
+      server_options(config_.server), *gateway_);
+  return open(*public_endpoint_, config_.listen) && open(admin_endpoint_, config_.admin);
+}
+
+void GatewayRun::announce_addresses() const {
+  options_.announce(
+      fmt::format("{} listens on http://{}", config_.service, public_endpoint_->local().to_string()));
+  for (std::size_t i = 0; i < config_.upstreams.size(); ++i) {
+    const UpstreamConfig& upstream = config_.upstreams[i];
+    options_.announce(fmt::format("  upstream {} at http://{}{}", upstream.name, addresses_[i]->to_string(),
+                                  upstream.url.embedded_demo ? " (embedded demo)" : ""));
+  }
+  const std::string admin = admin_endpoint_.local().to_string();
+  options_.announce(fmt::format("  pages     http://{}/", admin));
+  options_.announce(fmt::format("  bounds    http://{}/debug/bounds", admin));
+  options_.announce(fmt::format("  metrics   http://{}/metrics", admin));
+}
+
+core::task<> GatewayRun::run(core::Scope& root) {
+  auto signals = core::SignalSet::open({SIGINT, SIGTERM});
+  if (!signals) {
+    options_.announce(fmt::format("error: signals: {}", signals.error().message()));
+    exit_code_ = 4;
+    co_return;
+  }
+  if (!open_all()) {
+    exit_code_ = kExitUsage;
+    co_return;
+  }
+  public_context_.emplace(root.context());
+  // Ends by cancellation, which is its good end.
+  (void)co_await core::with_scope(
+      root.context(), [&](core::Scope& scope) { return serve_until_told(scope, *signals); },
+      core::OnError::run_all);
+}
+
+core::task<> GatewayRun::serve_until_told(core::Scope& scope, core::SignalSet& signals) {
+  core::Context& context = scope.context();
+  const auto start = [&](core::task<> task) { scope.spawn(*tasks_.try_acquire(), std::move(task)); };
+  const auto start_server = [&](core::task<Result<>> task) {
+    scope.spawn(*tasks_.try_acquire(), std::move(task));
+  };
+  start_server(admin_endpoint_.serve(context));
+  if (demo_endpoint_) start_server(demo_endpoint_->serve(context));
+  (void)served_.try_acquire();
+  start(serve_public());
+  gateway_->spawn_housekeeping(scope, tasks_);
+  admin_.set_ready(true);
+  announce_addresses();
+
+  (void)co_await signals.next(context);
+  admin_.set_ready(false);
+  options_.announce(
+      fmt::format("draining: up to {} for what is in flight", weir::to_string(config_.drain.deadline)));
+  drain_context_.emplace(*public_context_,
+                         saturating_add(core::now(), config_.drain.readiness_delay + config_.drain.deadline));
+  start(interrupt_on_signal(signals));
+  co_await drain();
+  public_context_->cancel();
+  scope.cancel();
+}
+
+core::task<> GatewayRun::serve_public() {
+  const Result<> served = co_await public_endpoint_->serve(*public_context_);
+  if (!served && served.error().kind != ErrorKind::cancelled) {
+    options_.announce(fmt::format("error: {}", served.error().message()));
+    exit_code_ = 4;
+  }
+  served_.release();
+}
+
+core::task<> GatewayRun::drain() {
+  if (config_.drain.readiness_delay > Duration::zero()) {
+    (void)co_await core::sleep_for(*drain_context_, config_.drain.readiness_delay);
+  }
+  public_endpoint_->server().drain();
+  const Result<> drained = co_await served_.acquire(*drain_context_);
+  if (drained) {
+    options_.announce("drained");
+  } else {
+    const std::uint64_t open = public_endpoint_->open_connections();
+    options_.announce(open == 1 ? "cut off 1 connection that was not done"
+                                : fmt::format("cut off {} connections that were not done", open));
+  }
+}
+
+core::task<> GatewayRun::interrupt_on_signal(core::SignalSet& signals) {
+  if (!co_await signals.next(*drain_context_)) co_return;
+  exit_code_ = kExitInterrupted;
+  drain_context_->cancel();
+}
+
+void GatewayRun::expose(observe::Exposition& page) const {
+  expose_gateway(*gateway_, page);
+  expose_server("public", public_endpoint_->server().stats(), page);
+  expose_server("admin", admin_endpoint_.server().stats(), page);
+  expose_runtime(runtime_.stats(), page);
+}
+
+std::string GatewayRun::overview() const {
+  std::string html =
+      "<div class=\"wide\"><table><thead><tr><th scope=\"col\">path</th><th scope=\"col\">upstream</th>"
+      "<th scope=\"col\">at</th></tr></thead><tbody>\n";
+  for (const RouteConfig& route : config_.routes) {
+    const auto index =
+        static_cast<std::size_t>(config_.find_upstream(route.upstream) - config_.upstreams.data());
+    html += "<tr><td>";
+    append_html_text(route.match, html);
+    html += "</td><td>";
+    append_html_text(route.upstream, html);
+    html += "</td><td>http://" + addresses_[index]->to_string() + "</td></tr>\n";
+  }
+  html += "</tbody></table></div>\n<p>Served on http://" + public_endpoint_->local().to_string() + "</p>\n";
+  return html;
+}
+
+}  // namespace
+
+int run_gateway(const GatewayConfig& config, const GatewayRunOptions& options) {
+  raise_descriptor_limit();
+  const std::optional<Addresses> addresses = resolve_upstreams(config, options);
+  if (!addresses) return kExitUsage;
+  core::Runtime runtime({.processors = options.processors});
+  int exit_code = 0;
+  (void)runtime.run([&](core::Scope& root) -> core::task<> {
+    GatewayRun run(config, options, runtime, *addresses);
+    co_await run.run(root);
+    exit_code = run.exit_code();
+  });
+  return exit_code;
+}
+
+}  // namespace weir::service

@@ -1,0 +1,229 @@
+#include "weir/service/internal/config_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "weir/service/internal/rules.h"
+#include "weir/service/internal/section.h"
+#include "weir/service/internal/text.h"
+
+namespace weir::service::internal {
+namespace {
+
+bool is_alnum(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+// A name that is fit for a metric's label, a Via header and a file name.
+std::optional<Fault> name_fault(std::string_view what, std::string_view name) {
+  static constexpr std::size_t kLengthMax = 63;
+  const bool chars =
+      std::ranges::all_of(name, [](char c) { return is_alnum(c) || c == '-' || c == '_' || c == '.'; });
+  if (!name.empty() && name.size() <= kLengthMax && is_alnum(name.front()) && chars) return std::nullopt;
+  return Fault{fmt::format("{} {} is no name", what, in_quotes(name)),
+               "letters, digits, '-', '_' and '.', at most 63, the first a letter or digit"};
+}
+
+// RFC 9110, section 5.6.2.
+bool is_token(std::string_view text) {
+  static constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return is_alnum(c) || kOthers.find(c) != std::string_view::npos;
+  });
+}
+
+// The header's name in "header:Name".
+std::expected<std::string, Fault> parse_tenant_key(std::string_view text) {
+  static constexpr std::string_view kPrefix = "header:";
+  if (text.starts_with(kPrefix)) {
+    const std::string_view name = text.substr(kPrefix.size());
+    if (is_token(name)) return std::string(name);
+    return std::unexpected(
+        Fault{fmt::format("{} is no header name", in_quotes(name)), "for example header:X-Tenant-ID"});
+  }
+  return std::unexpected(
+      Fault{fmt::format("bounds.tenant.key {} does not say where to look", in_quotes(text)),
+            is_token(text) ? fmt::format("did you mean \"header:{}\"?", text)
+                           : std::string("write \"header:\" and a header's name")});
+}
+
+std::optional<Fault> match_fault(std::string_view name, std::string_view match) {
+  if (!match.starts_with('/')) {
+    return Fault{fmt::format("{} must begin with '/', is {}", name, in_quotes(match)),
+                 "for example \"/v1/\""};
+  }
+  const std::size_t wrong = match.find_first_of("?#*{}<>\"\\ \t\n");
+  if (wrong == std::string_view::npos &&
+      std::ranges::all_of(match, [](unsigned char c) { return c > 0x20 && c < 0x7F; })) {
+    return std::nullopt;
+  }
+  const std::string what =
+      wrong == std::string_view::npos ? "a character that no path has" : in_quotes(match.substr(wrong, 1));
+  return Fault{fmt::format("{} {} has {} in it", name, in_quotes(match), what),
+               "it is the beginning of a path, as in \"/v1/\": no patterns, no query"};
+}
+
+class Reader {
+ public:
+  Reader(const YamlTree& tree, Diagnostics& findings) : tree_(tree), findings_(findings) {}
+
+  GatewayConfig read();
+
+ private:
+  void read_bounds(const Section& bounds);
+  void read_tenant(const Section& section);
+  void read_upstream(const NamedSection& named);
+  void read_route(const Section& section);
+  void read_server(const Section& section);
+  Given refuse(Given given, std::string_view name, Fault fault);
+  Given read_address(const Section& top, std::string_view key, HostPort& out);
+  void read_because(const Section& section, std::string& out);
+
+  const YamlTree& tree_;
+  Diagnostics& findings_;
+  Draft draft_;
+};
+
+GatewayConfig Reader::read() {
+  const YamlNode& root = tree_.root;
+  if (root.kind != YamlNode::Kind::map) {
+    const bool null = root.kind == YamlNode::Kind::null;
+    if (root.kind == YamlNode::Kind::broken || (null && !tree_.whole)) return {};
+    findings_.error(std::max(root.place, Place{1, 1}),
+                    {null ? "the file is empty" : "the file is no map of keys",
+                     "weir serve --print-config prints one to start from"});
+    return {};
+  }
+  const Section top(root, "", "", Place{1, 1}, findings_, tree_.whole);
+  GatewayConfig& config = draft_.config;
+  if (const Given given = top.read("service", config.service)) {
+    if (auto fault = name_fault("service", config.service)) findings_.error(given.place, std::move(*fault));
+  }
+  draft_.listen = read_address(top, "listen", config.listen);
+  draft_.admin = read_address(top, "admin", config.admin);
+  if (const auto bounds = top.section("bounds")) read_bounds(*bounds);
+  const auto upstreams = top.sections("upstreams");
+  for (const NamedSection& upstream : upstreams) read_upstream(upstream);
+  const auto routes = top.sections("routes");
+  for (const NamedSection& route : routes) read_route(route.section);
+  if (const auto server = top.section("server")) read_server(*server);
+  if (const auto drain = top.section("drain")) {
+    drain->read("deadline", config.drain.deadline);
+    drain->read("readiness_delay", config.drain.readiness_delay);
+  }
+  if (const YamlNode* names = top.find("upstreams"); names != nullptr) {
+    for (std::size_t i = 0; i < names->pairs(); ++i) draft_.upstream_names.push_back(names->key(i).text);
+  }
+  const YamlNode* entries = top.find("routes");
+  draft_.routes_whole = entries != nullptr && entries->children.size() == routes.size();
+  if (tree_.whole) check_rules(draft_, findings_);
+  return std::move(config);
+}
+
+Given Reader::read_address(const Section& top, std::string_view key, HostPort& out) {
+  std::string text;
+  const Given given = top.read(key, text);
+  if (!given) return given;
+  auto address = parse_listen_address(text);
+  if (!address) return refuse(given, key, std::move(address.error()));
+  out = std::move(*address);
+  return given;
+}
+
+// Reports what is wrong with the value named `name`.
+Given Reader::refuse(Given given, std::string_view name, Fault fault) {
+  fault.message = fmt::format("{}: {}", name, fault.message);
+  findings_.error(given.place, std::move(fault));
+  return {.place = {}, .known = false};
+}
+
+// A bound whose size nobody can explain is one that nobody dares to change.
+void Reader::read_because(const Section& section, std::string& out) {
+  const Given given = section.read("because", out);
+  if (given ? !out.empty() : !given.known) return;  // said, or wrong and reported
+  findings_.warn(section.place(), {fmt::format("{} does not say why it has this size", section.name()),
+                                   "add because: \"...\", for whoever has to change it"});
+}
+
+void Reader::read_bounds(const Section& bounds) {
+  if (const auto inflight = bounds.section("inflight")) {
+    InflightConfig& config = draft_.config.inflight;
+    draft_.inflight = inflight->read("limit", config.limit);
+    if (const auto queue = inflight->section("queue")) {
+      draft_.queue_depth = queue->read("depth", config.queue.depth);
+      draft_.queue_wait = queue->read("wait", config.queue.wait);
+    }
+    read_because(*inflight, config.because);
+  }
+  if (const auto tenant = bounds.section("tenant")) read_tenant(*tenant);
+}
+
+void Reader::read_tenant(const Section& section) {
+  TenantConfig& config = draft_.config.tenant.emplace();
+  std::string key;
+  if (const Given given = section.read("key", key)) {
+    auto header = parse_tenant_key(key);
+    if (header) config.header = std::move(*header);
+    if (!header) findings_.error(given.place, std::move(header.error()));
+  }
+  draft_.tenant_inflight = section.read("inflight", config.inflight);
+  draft_.keys_max = section.read("keys_max", config.keys_max);
+  read_because(section, config.because);
+}
+
+void Reader::read_upstream(const NamedSection& named) {
+  const Section& section = named.section;
+  UpstreamConfig& config = draft_.config.upstreams.emplace_back();
+  Draft::Upstream& places = draft_.upstreams.emplace_back();
+  config.name = named.name;
+  places.name = section.place();
+  if (auto fault = name_fault("upstream", named.name)) findings_.error(section.place(), std::move(*fault));
+  std::string url;
+  places.url = section.read("url", url);
+  if (places.url) {
+    auto parsed = parse_upstream_url(url);
+    if (!parsed) places.url = refuse(places.url, section.name_of("url"), std::move(parsed.error()));
+    if (parsed) config.url = std::move(*parsed);
+  }
+  places.inflight = section.read("inflight", config.inflight);
+  places.timeout = section.read("timeout", config.timeout);
+  config.connections.idle_max = config.inflight;
+  if (const auto connections = section.section("connections")) {
+    connections->read("idle_max", config.connections.idle_max);
+    connections->read("idle_timeout", config.connections.idle_timeout);
+    places.connect_timeout = connections->read("connect_timeout", config.connections.connect_timeout);
+    connections->read("lifetime", config.connections.lifetime);
+  }
+  read_because(section, config.because);
+}
+
+void Reader::read_route(const Section& section) {
+  RouteConfig& config = draft_.config.routes.emplace_back();
+  Draft::Route& places = draft_.routes.emplace_back();
+  places.upstream = section.read("upstream", config.upstream);
+  places.match = section.read("match", config.match);
+  if (!places.match) return;
+  if (auto fault = match_fault(section.name_of("match"), config.match)) {
+    findings_.error(places.match.place, std::move(*fault));
+    places.match = {.place = {}, .known = false};
+  }
+}
+
+void Reader::read_server(const Section& section) {
+  ServerConfig& config = draft_.config.server;
+  draft_.connections = section.read("connections", config.connections);
+  section.read("header_bytes", config.header_bytes);
+  section.read("headers", config.headers);
+  section.read("target_bytes", config.target_bytes);
+  section.read("body_bytes", config.body_bytes);
+  section.read("header_timeout", config.header_timeout);
+  section.read("idle_timeout", config.idle_timeout);
+}
+
+}  // namespace
+
+GatewayConfig read_config(const YamlTree& tree, Diagnostics& findings) {
+  return Reader(tree, findings).read();
+}
+
+}  // namespace weir::service::internal

@@ -1,0 +1,49 @@
+#include "weir/service/refusal_reply.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "weir/service/json_text.h"
+
+namespace weir::service {
+namespace {
+
+std::int64_t whole_seconds(Duration duration) {
+  return std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(duration).count());
+}
+
+}  // namespace
+
+std::string to_json(const RefusalReply& reply) {
+  std::string json = fmt::format("{{\"error\":{{\"status\":{}", reply.status);
+  const auto text = [&json](std::string_view name, std::string_view value) {
+    if (value.empty()) return;
+    json.append(",\"").append(name).append("\":");
+    append_json_string(value, json);
+  };
+  text("reason", reply.reason);
+  text("bound", reply.bound);
+  if (reply.limit > 0) json += fmt::format(",\"limit\":{}", reply.limit);
+  text("upstream", reply.upstream);
+  if (reply.retry_after > Duration::zero()) {
+    json += fmt::format(",\"retry_after_s\":{}", whole_seconds(reply.retry_after));
+  }
+  text("message", reply.message);
+  json += "}}\n";
+  return json;
+}
+
+core::task<void> send_refusal(http::Exchange& exchange, RefusalReply reply) {
+  if (exchange.head_sent()) co_return;
+  http::ResponseHead head;
+  head.status = reply.status;
+  head.headers.add("Content-Type", "application/json");
+  if (reply.retry_after > Duration::zero()) {
+    head.headers.add("Retry-After", std::to_string(whole_seconds(reply.retry_after)));
+  }
+  const std::string body = to_json(reply);
+  (void)co_await exchange.respond(head, body);
+}
+
+}  // namespace weir::service
