@@ -150,7 +150,7 @@ function(weir_fuzzer room source libs)
       set(seeds ${corpus})
     endif()
     add_test(NAME ${target}
-      COMMAND ${target} -max_total_time=${WEIR_FUZZ_SECONDS} -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
+      COMMAND ${target} -max_total_time=${WEIR_FUZZ_SECONDS} -timeout=90 -rss_limit_mb=2048 -print_final_stats=1
               -artifact_prefix=${CMAKE_BINARY_DIR}/ ${scratch} ${seeds})
     math(EXPR timeout "${WEIR_FUZZ_SECONDS} + 120")
   else()

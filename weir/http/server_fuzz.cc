@@ -8,8 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <future>
 #include <iostream>
 #include <stdexcept>
@@ -25,7 +27,8 @@
 namespace weir::http {
 namespace {
 
-constexpr int kPatienceMs = 10'000;
+// Far above what a busy machine adds, below libFuzzer's own limit for one input.
+constexpr int kPatienceMs = 60'000;
 // Small enough for inputs of a few kilobytes to reach them.
 constexpr Server::Options kOptions{
     .request = {.head = Bytes{512}, .fields = 12, .target = Bytes{128}, .body = Bytes{600}},
@@ -62,6 +65,11 @@ class AnyHandler final : public Handler {
   }
 };
 
+[[noreturn]] void give_up(std::string_view what) {
+  std::cerr << what << ": " << std::strerror(errno) << "\n";
+  std::abort();
+}
+
 // Serves until the process ends.
 class Served {
  public:
@@ -82,8 +90,7 @@ class Served {
 
   // What the server says to these bytes, until it ends the connection.
   std::string ask(std::string_view bytes, std::size_t piece_bytes) const {
-    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (::connect(fd, address_.native(), static_cast<socklen_t>(address_.native_size())) != 0) std::abort();
+    const int fd = connect();
     while (!bytes.empty()) {
       const std::string_view piece = bytes.substr(0, piece_bytes);
       if (::send(fd, piece.data(), piece.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(piece.size())) break;
@@ -93,10 +100,7 @@ class Served {
     std::string answer;
     for (;;) {
       pollfd one{fd, POLLIN, 0};
-      if (::poll(&one, 1, kPatienceMs) <= 0) {
-        std::cerr << "the server keeps the connection\n";
-        std::abort();
-      }
+      if (::poll(&one, 1, kPatienceMs) <= 0) give_up("the server keeps the connection");
       char buffer[4096];
       const ssize_t got = ::recv(fd, buffer, sizeof buffer, 0);
       if (got <= 0) break;
@@ -107,6 +111,23 @@ class Served {
   }
 
  private:
+  // Thousands a second, each of which keeps its port for a minute after: from
+  // many addresses of the loopback network, or the ports of one run out.
+  int connect() const {
+    static std::uint32_t asked = 0;
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) give_up("socket");
+    sockaddr_in from{};
+    from.sin_family = AF_INET;
+    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + ++asked % 250);
+    const int yes = 1;
+    ::setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &yes, sizeof yes);
+    if (::bind(fd, reinterpret_cast<const sockaddr*>(&from), sizeof from) != 0) give_up("bind");
+    if (::connect(fd, address_.native(), static_cast<socklen_t>(address_.native_size())) != 0)
+      give_up("connect");
+    return fd;
+  }
+
   AnyHandler handler_;
   core::Limit connections_;
   Server server_;
