@@ -251,10 +251,10 @@ class Pool final : private LedgerEntry {
 class [[nodiscard]] Pool::Submit : public ListNode<> {
  public:
   Submit(Pool& pool, core::Context& context, core::task<> job)
-      : pool_(pool), context_(context), job_(std::move(job)), wait_(context) {}
+      : pool_(pool), context_(context), job_(std::move(job)), wait_(context, core::WaitReason::job_queue) {}
 
   bool await_ready();
-  bool await_suspend(std::coroutine_handle<> handle);
+  bool await_suspend(core::TaskHandle task);
   Result<> await_resume();
 
  private:

@@ -69,7 +69,7 @@ bool Pool::Submit::await_ready() {
   return true;
 }
 
-bool Pool::Submit::await_suspend(std::coroutine_handle<> handle) {
+bool Pool::Submit::await_suspend(core::TaskHandle task) {
   {
     const std::lock_guard guard(pool_.room_mutex_);
     if (pool_.room_count_ >= pool_.options_.submitters_max) {
@@ -83,7 +83,7 @@ bool Pool::Submit::await_suspend(std::coroutine_handle<> handle) {
     // What was taken out before is seen here.
     pool_.serve_room_locked();
   }
-  return wait_.suspend(handle);
+  return wait_.suspend(task);
 }
 
 Result<> Pool::Submit::await_resume() {

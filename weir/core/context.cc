@@ -22,9 +22,8 @@ void Context::cancel() {
   const std::lock_guard guard(lock_);
   if (cancelled()) return;
   cancelled_.store(true, std::memory_order_relaxed);
-  // A woken wait withdraws its node itself, under this lock; popping here
-  // spares it that.
-  while (internal::CancelNode* node = waits_.pop_front()) node->parking->wake(internal::Wake::cancelled);
+  // A woken wait withdraws itself, under this lock; popping here spares it that.
+  while (internal::Parking* parking = waits_.pop_front()) parking->wake(internal::Wake::cancelled);
   children_.for_each([](Context& child) { child.cancel(); });
 }
 
@@ -34,14 +33,15 @@ Result<> Context::check(TimePoint now) const {
   return {};
 }
 
-bool Context::enroll(internal::CancelNode& node) {
+bool Context::enroll(internal::Parking& parking) {
   const std::lock_guard guard(lock_);
   if (cancelled()) return false;
-  waits_.push_back(node);
+  waits_.push_back(parking);
   return true;
 }
 
-void Context::withdraw(internal::CancelNode& node) {
+void Context::withdraw(internal::Parking& parking) {
+  ListNode<internal::InContext>& node = parking;
   const std::lock_guard guard(lock_);
   if (node.linked()) node.unlink();
 }

@@ -28,12 +28,6 @@ namespace internal {
 
 struct ContextChild {};
 
-// A suspended task's place in its Context.
-struct CancelNode : ListNode<> {
-  explicit CancelNode(Parking& parked) : parking(&parked) {}
-  Parking* parking;
-};
-
 }  // namespace internal
 
 class Context : private ListNode<internal::ContextChild> {
@@ -61,15 +55,15 @@ class Context : private ListNode<internal::ContextChild> {
   friend class Wait;
   friend class IntrusiveList<Context, internal::ContextChild>;
 
-  // False: cancelled already, the node is not enrolled.
-  bool enroll(internal::CancelNode& node);
-  void withdraw(internal::CancelNode& node);
+  // False: cancelled already, it is not enrolled.
+  bool enroll(internal::Parking& parking);
+  void withdraw(internal::Parking& parking);
 
   Context* const parent_ = nullptr;
   const TimePoint deadline_ = kNever;
   std::atomic<bool> cancelled_{false};  // written under lock_
   internal::Lock lock_;                 // guards the lists; a parent's is taken before a child's
-  IntrusiveList<internal::CancelNode> waits_;
+  IntrusiveList<internal::Parking, internal::InContext> waits_;
   IntrusiveList<Context, internal::ContextChild> children_;
 };
 

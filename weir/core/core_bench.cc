@@ -159,26 +159,22 @@ BENCHMARK(permit)->Name("permit/queue_wait_ms")->Arg(0)->Arg(50)->UseRealTime();
 
 // Beside `range(0)` timers that stay.
 void timer(benchmark::State& state) {
-  struct Alarm {
-    internal::Parking parking;
-    internal::Timer timer{parking};
-  };
   Runtime runtime(on(1));
   (void)runtime.run([&](Scope&) -> task<> {
     internal::TimerWheel wheel(now());
-    std::vector<std::unique_ptr<Alarm>> others;
+    std::vector<std::unique_ptr<internal::Parking>> others;
     for (std::int64_t i = 0; i < state.range(0); ++i) {
-      others.push_back(std::make_unique<Alarm>());
-      wheel.start(others.back()->timer, now() + 1s + i * 1ms);
+      others.push_back(std::make_unique<internal::Parking>(WaitReason::sleep));
+      wheel.start(*others.back(), now() + 1s + i * 1ms);
     }
-    Alarm alarm;
+    internal::Parking alarm(WaitReason::sleep);
     Measurement measurement(state);
     for (auto _ : state) {
-      wheel.start(alarm.timer, now() + 5s);
-      alarm.timer.cancel();
+      wheel.start(alarm, now() + 5s);
+      wheel.cancel(alarm);
     }
     measurement.end();
-    for (const auto& other : others) other->timer.cancel();
+    for (const auto& other : others) wheel.cancel(*other);
     co_return;
   });
 }

@@ -56,7 +56,7 @@ void Descriptor::cancel_on_hang_up(Context* context) {
 
 bool Descriptor::Readiness::await_ready() { return false; }
 
-bool Descriptor::Readiness::await_suspend(std::coroutine_handle<> handle) {
+bool Descriptor::Readiness::await_suspend(TaskHandle task) {
   {
     const std::lock_guard guard(state_.lock);
     WEIR_DCHECK(state_.waiter[side_] == nullptr, "two tasks wait for one direction of a descriptor");
@@ -68,7 +68,7 @@ bool Descriptor::Readiness::await_suspend(std::coroutine_handle<> handle) {
     }
     state_.waiter[side_] = &wait_.parking();
   }
-  return wait_.suspend(handle);
+  return wait_.suspend(task);
 }
 
 Result<> Descriptor::Readiness::await_resume() {

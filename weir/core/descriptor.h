@@ -11,7 +11,6 @@
 //   }
 #pragma once
 
-#include <coroutine>
 #include <utility>
 
 #include "weir/base/clock.h"
@@ -68,10 +67,12 @@ class Descriptor {
 class [[nodiscard]] Descriptor::Readiness {
  public:
   Readiness(internal::IoState& state, internal::Direction direction, Context& context, TimePoint deadline)
-      : state_(state), side_(static_cast<std::size_t>(direction)), wait_(context, deadline) {}
+      : state_(state),
+        side_(static_cast<std::size_t>(direction)),
+        wait_(context, WaitReason::io_wait, deadline) {}
 
   bool await_ready();
-  bool await_suspend(std::coroutine_handle<> handle);
+  bool await_suspend(TaskHandle task);
   Result<> await_resume();
 
  private:

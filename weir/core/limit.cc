@@ -19,7 +19,7 @@ Limit::Limit(Options options)
     : options_(std::move(options)),
       semaphore_({.units = options_.limit, .waiters_max = options_.queue_depth}) {}
 
-Result<Permit> Limit::try_acquire(std::uint64_t weight) {
+Result<Permit> Limit::try_acquire(std::uint32_t weight) {
   if (closed_.load(std::memory_order_relaxed)) {
     return refuse({.kind = ErrorKind::overloaded, .reason = Reason::draining});
   }
@@ -29,9 +29,9 @@ Result<Permit> Limit::try_acquire(std::uint64_t weight) {
   return refuse({.kind = ErrorKind::overloaded, .reason = Reason::at_limit});
 }
 
-Limit::Acquire Limit::acquire(Context& context, std::uint64_t weight) { return {*this, context, weight}; }
+Limit::Acquire Limit::acquire(Context& context, std::uint32_t weight) { return {*this, context, weight}; }
 
-Permit Limit::admit(std::uint64_t weight) {
+Permit Limit::admit(std::uint32_t weight) {
   admitted_.fetch_add(1, std::memory_order_relaxed);
   const std::uint64_t in_use = semaphore_.in_use();
   std::uint64_t peak = peak_.load(std::memory_order_relaxed);
@@ -74,7 +74,7 @@ Limit::Stats Limit::stats() const {
   };
 }
 
-Limit::Acquire::Acquire(Limit& limit, Context& context, std::uint64_t weight)
+Limit::Acquire::Acquire(Limit& limit, Context& context, std::uint32_t weight)
     : limit_(limit),
       weight_(weight),
       queue_deadline_(queue_deadline(limit.options_)),

@@ -22,6 +22,10 @@ namespace weir::core {
 
 class Limit;
 
+namespace internal {
+class TaskPromise;
+}
+
 // Units of a Limit, held. Move-only; empty once moved from.
 class [[nodiscard]] Permit {
  public:
@@ -38,7 +42,7 @@ class [[nodiscard]] Permit {
   ~Permit() { release(); }
 
   explicit operator bool() const { return limit_ != nullptr; }
-  std::uint64_t weight() const { return weight_; }
+  std::uint32_t weight() const { return weight_; }
   const Limit* limit() const { return limit_; }
 
   // Gives the units back before the destructor would. Idempotent.
@@ -46,10 +50,11 @@ class [[nodiscard]] Permit {
 
  private:
   friend class Limit;
-  Permit(Limit& limit, std::uint64_t weight) : limit_(&limit), weight_(weight) {}
+  friend class internal::TaskPromise;
+  Permit(Limit& limit, std::uint32_t weight) : limit_(&limit), weight_(weight) {}
 
   Limit* limit_ = nullptr;
-  std::uint64_t weight_ = 0;
+  std::uint32_t weight_ = 0;
 };
 
 class Limit {
@@ -87,12 +92,12 @@ class Limit {
 
   // Does not wait. Errors: overloaded (at_limit, draining), invalid when weight
   // is 0 (work under no bound) or exceeds the limit. No allocation.
-  [[nodiscard]] Result<Permit> try_acquire(std::uint64_t weight = 1);
+  [[nodiscard]] Result<Permit> try_acquire(std::uint32_t weight = 1);
 
   // Awaits Result<Permit>. Errors: overloaded (at_limit, queue_full,
   // queue_wait, draining), invalid as try_acquire() has it, deadline and
   // cancelled from the context. Cancellation: the permit is not taken.
-  Acquire acquire(Context& context, std::uint64_t weight = 1);
+  Acquire acquire(Context& context, std::uint32_t weight = 1);
 
   // From now on nothing is admitted; what is held or waits goes on.
   void close() { closed_.store(true, std::memory_order_relaxed); }
@@ -105,7 +110,7 @@ class Limit {
  private:
   friend class Permit;
 
-  Permit admit(std::uint64_t weight);
+  Permit admit(std::uint32_t weight);
   std::unexpected<Error> refuse(Error error);
 
   const Options options_;
@@ -124,15 +129,15 @@ class Limit {
 
 class [[nodiscard]] Limit::Acquire {
  public:
-  Acquire(Limit& limit, Context& context, std::uint64_t weight);
+  Acquire(Limit& limit, Context& context, std::uint32_t weight);
 
   bool await_ready();
-  bool await_suspend(std::coroutine_handle<> handle) { return inner_.await_suspend(handle); }
+  bool await_suspend(TaskHandle task) { return inner_.await_suspend(task); }
   [[nodiscard]] Result<Permit> await_resume();
 
  private:
   Limit& limit_;
-  const std::uint64_t weight_;
+  const std::uint32_t weight_;
   const TimePoint queue_deadline_;
   const bool queue_ends_first_;  // before the caller's own deadline
   bool closed_ = false;

@@ -36,7 +36,7 @@ class Mutex {
    public:
     Locking(Mutex& mutex, Context& context) : mutex_(mutex), inner_(mutex.semaphore_.acquire(context)) {}
     bool await_ready() { return inner_.await_ready(); }
-    bool await_suspend(std::coroutine_handle<> handle) { return inner_.await_suspend(handle); }
+    bool await_suspend(TaskHandle task) { return inner_.await_suspend(task); }
     Result<Guard> await_resume() {
       if (Result<> acquired = inner_.await_resume(); !acquired) return std::unexpected(acquired.error());
       return Guard(mutex_);

@@ -1,5 +1,8 @@
 #include "weir/core/runtime.h"
 
+#include <array>
+#include <atomic>
+
 #include "weir/base/check.h"
 #include "weir/core/internal/cpus.h"
 #include "weir/core/internal/scheduler.h"
@@ -9,14 +12,31 @@ namespace {
 
 constexpr unsigned kProcessorsMax = 256;
 
+// Who has which number. A suspended task names its runtime in a byte.
+constinit std::array<std::atomic<Runtime*>, 256> runtimes;
+
+std::uint8_t take_number(Runtime& runtime) {
+  for (std::size_t number = 0; number < runtimes.size(); ++number) {
+    Runtime* nobody = nullptr;
+    if (runtimes[number].compare_exchange_strong(nobody, &runtime)) return static_cast<std::uint8_t>(number);
+  }
+  WEIR_CHECK(false, "more than 256 runtimes at once");
+  return 0;
+}
+
 }  // namespace
 
-Runtime::Runtime(Options options) {
+Runtime::Runtime(Options options) : number_(take_number(*this)) {
   const unsigned wanted = options.processors == 0 ? internal::usable_cpus() : options.processors;
   scheduler_ = std::make_unique<internal::Scheduler>(*this, std::min(wanted, kProcessorsMax), options.clock);
 }
 
-Runtime::~Runtime() = default;
+Runtime::~Runtime() { runtimes[number_].store(nullptr); }
+
+Runtime& Runtime::numbered(std::uint8_t number) {
+  // relaxed: who has the number of a runtime was told it by that runtime.
+  return *runtimes[number].load(std::memory_order_relaxed);
+}
 
 Context& Runtime::root() { return scheduler_->root(); }
 
@@ -52,10 +72,8 @@ void Runtime::run_task(task<void> main) {
   std::exception_ptr exception;
   // The one task without a permit: the frame is this function's.
   const task<void> first = run_and_stop(*this, std::move(main), exception);
-  first.frame_.promise().continuation = std::noop_coroutine();
-  internal::Runnable& runnable = first.frame_.promise().runnable;
-  runnable.handle = first.frame_;
-  scheduler_->inject(runnable);
+  first.frame_.promise().awaited_by(std::noop_coroutine());
+  scheduler_->inject(first.frame_.promise());
   scheduler_->run();
   if (exception) std::rethrow_exception(exception);
 }

@@ -74,8 +74,11 @@ class Runtime {
   // it may be another one after any suspension. 0 on a thread without tasks.
   static unsigned current_processor();
 
-  // For primitives: makes a suspended coroutine runnable. Any thread.
+  // For primitives: makes a suspended task runnable. Any thread.
   void ready(internal::Runnable& runnable);
+  // A number below 256 that tells this runtime from the others that live now.
+  std::uint8_t number() const { return number_; }
+  static Runtime& numbered(std::uint8_t number);
   internal::Scheduler& scheduler() { return *scheduler_; }
 
  private:
@@ -87,6 +90,7 @@ class Runtime {
   void run_task(task<void> main);
   static task<void> run_and_stop(Runtime& runtime, task<void> main, std::exception_ptr& exception);
 
+  std::uint8_t number_ = 0;  // constant after construction
   std::unique_ptr<internal::Scheduler> scheduler_;
 };
 

@@ -15,11 +15,9 @@ Scope::~Scope() {
 void Scope::start(Permit permit, std::coroutine_handle<> frame, internal::TaskPromise& promise) {
   WEIR_CHECK(frame, "a task is spawned once");
   WEIR_CHECK(permit, "a task is spawned with a permit that is held");
-  promise.scope = this;
-  promise.permit = std::move(permit);
-  promise.runnable.handle = frame;
+  promise.spawned_by(*this, std::move(permit));
   live_.fetch_add(1, std::memory_order_relaxed);  // the spawner itself keeps it above zero
-  internal::Processor::current().spawn(promise.runnable);
+  internal::Processor::current().spawn(promise);
 }
 
 void Scope::fail(const Error* error, std::exception_ptr exception) noexcept {
@@ -29,15 +27,15 @@ void Scope::fail(const Error* error, std::exception_ptr exception) noexcept {
   if (on_error_ == OnError::cancel_rest) context_.cancel();
 }
 
-void Scope::child_ended() noexcept {
-  if (live_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+std::coroutine_handle<> Scope::child_ended() noexcept {
+  if (live_.fetch_sub(1, std::memory_order_acq_rel) != 1) return std::noop_coroutine();
   WEIR_SHAKE_HERE("last of the children");
-  // The joiner is suspended, so the scope is alive; after this it may not be.
-  internal::Processor::current().ready(joiner_);
+  // The joiner is suspended, so the scope is alive. It goes on here and now.
+  return joiner_->handle();
 }
 
-bool Scope::Join::await_suspend(std::coroutine_handle<> handle) noexcept {
-  scope.joiner_.handle = handle;
+bool Scope::Join::await_suspend(internal::TaskHandle task) noexcept {
+  scope.joiner_ = &task.runnable();
   return scope.live_.fetch_sub(1, std::memory_order_acq_rel) != 1;
 }
 
@@ -49,12 +47,13 @@ Result<> Scope::outcome() {
 
 namespace internal {
 
-void finish_child(std::coroutine_handle<> frame, TaskPromise& promise, const Error* error) noexcept {
-  Scope& scope = *promise.scope;
-  if (error != nullptr || promise.exception) scope.fail(error, promise.exception);
+std::coroutine_handle<> finish_child(std::coroutine_handle<> frame, TaskPromise& promise,
+                                     const Error* error) noexcept {
+  Scope& scope = promise.scope();
+  if (error != nullptr) scope.fail(error, nullptr);
   Processor::current().count_finished();
   frame.destroy();  // gives the permit back
-  scope.child_ended();
+  return scope.child_ended();
 }
 
 }  // namespace internal

@@ -61,14 +61,16 @@ class Scope {
  private:
   template <typename Body>
   friend task<Result<>> with_scope(Context& parent, Body body, OnError on_error);
-  friend void internal::finish_child(std::coroutine_handle<> frame, internal::TaskPromise& promise,
-                                     const Error* error) noexcept;
+  friend class internal::TaskPromise;
+  friend std::coroutine_handle<> internal::finish_child(std::coroutine_handle<> frame,
+                                                        internal::TaskPromise& promise,
+                                                        const Error* error) noexcept;
 
   // Suspends until every child has ended.
   struct Join {
     Scope& scope;
     bool await_ready() const noexcept { return false; }
-    bool await_suspend(std::coroutine_handle<> handle) noexcept;
+    bool await_suspend(internal::TaskHandle task) noexcept;
     void await_resume() const noexcept {}
   };
 
@@ -80,7 +82,8 @@ class Scope {
   }
   void start(Permit permit, std::coroutine_handle<> frame, internal::TaskPromise& promise);
   void fail(const Error* error, std::exception_ptr exception) noexcept;
-  void child_ended() noexcept;
+  // What to resume next: the joiner, when this was the last.
+  std::coroutine_handle<> child_ended() noexcept;
   Result<> outcome();
 
   Context context_;
@@ -88,8 +91,8 @@ class Scope {
   // Children alive, and one for the body until it joins. Whoever brings it to
   // zero resumes the joiner; acq_rel, so that the joiner sees what they wrote.
   std::atomic<std::uint64_t> live_{1};
-  internal::Runnable joiner_;
-  std::atomic<bool> failed_{false};  // whoever sets it writes the two below
+  internal::Runnable* joiner_ = nullptr;  // set before the body is counted as ended
+  std::atomic<bool> failed_{false};       // whoever sets it writes the two below
   Error error_;
   std::exception_ptr exception_;
 };

@@ -80,7 +80,7 @@ bool Semaphore::Acquire::await_ready() {
   return false;
 }
 
-bool Semaphore::Acquire::await_suspend(std::coroutine_handle<> handle) {
+bool Semaphore::Acquire::await_suspend(TaskHandle task) {
   {
     const std::lock_guard guard(semaphore_.lock_);
     if (semaphore_.waiters() >= semaphore_.waiters_max_) {
@@ -95,7 +95,7 @@ bool Semaphore::Acquire::await_suspend(std::coroutine_handle<> handle) {
     semaphore_.word_.fetch_or(kWaiting, std::memory_order_acq_rel);
     semaphore_.grant_locked();
   }
-  return wait_.suspend(handle);
+  return wait_.suspend(task);
 }
 
 Result<> Semaphore::Acquire::await_resume() {

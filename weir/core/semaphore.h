@@ -14,7 +14,6 @@
 #pragma once
 
 #include <atomic>
-#include <coroutine>
 #include <cstdint>
 
 #include "weir/base/intrusive_list.h"
@@ -75,10 +74,10 @@ class Semaphore {
 class [[nodiscard]] Semaphore::Acquire : public ListNode<> {
  public:
   Acquire(Semaphore& semaphore, Context& context, std::uint64_t weight, TimePoint deadline)
-      : semaphore_(semaphore), weight_(weight), wait_(context, deadline) {}
+      : semaphore_(semaphore), weight_(weight), wait_(context, WaitReason::semaphore, deadline) {}
 
   bool await_ready();
-  bool await_suspend(std::coroutine_handle<> handle);
+  bool await_suspend(TaskHandle task);
   Result<> await_resume();
 
  private:

@@ -7,7 +7,7 @@ namespace weir::core {
 
 Result<> Sleep::await_resume() {
   const Wake outcome = wait_.finish();
-  if (outcome == Wake::deadline && !context_ends_first_) return {};
+  if (outcome == Wake::deadline && !wait_.context_ends_first()) return {};
   return std::unexpected(wait_.error(outcome, "sleep"));
 }
 
@@ -15,9 +15,6 @@ Sleep sleep_until(Context& context, TimePoint until) { return {context, until}; 
 
 Sleep sleep_for(Context& context, Duration duration) { return {context, saturating_add(now(), duration)}; }
 
-void Yield::await_suspend(std::coroutine_handle<> handle) {
-  runnable_.handle = handle;
-  internal::Processor::current().yield(runnable_);
-}
+void Yield::await_suspend(TaskHandle task) { internal::Processor::current().yield(task.runnable()); }
 
 }  // namespace weir::core

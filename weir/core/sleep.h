@@ -4,12 +4,9 @@
 //   co_await yield();   // behind everything else that is runnable here
 #pragma once
 
-#include <coroutine>
-
 #include "weir/base/clock.h"
 #include "weir/base/result.h"
 #include "weir/core/context.h"
-#include "weir/core/internal/runnable.h"
 #include "weir/core/wait.h"
 
 namespace weir::core {
@@ -19,15 +16,13 @@ namespace weir::core {
 // cancelled, and deadline when the context's comes first.
 class [[nodiscard]] Sleep {
  public:
-  Sleep(Context& context, TimePoint until)
-      : context_ends_first_(context.deadline() < until), wait_(context, until) {}
+  Sleep(Context& context, TimePoint until) : wait_(context, WaitReason::sleep, until) {}
 
   bool await_ready() const { return false; }
-  bool await_suspend(std::coroutine_handle<> handle) { return wait_.suspend(handle); }
+  bool await_suspend(TaskHandle task) { return wait_.suspend(task); }
   Result<> await_resume();
 
  private:
-  const bool context_ends_first_;
   Wait wait_;
 };
 
@@ -37,11 +32,8 @@ Sleep sleep_for(Context& context, Duration duration);
 class [[nodiscard]] Yield {
  public:
   bool await_ready() const { return false; }
-  void await_suspend(std::coroutine_handle<> handle);
+  void await_suspend(TaskHandle task);
   void await_resume() const {}
-
- private:
-  internal::Runnable runnable_;
 };
 
 inline Yield yield() { return {}; }

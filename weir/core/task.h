@@ -18,8 +18,10 @@
 
 #include <concepts>
 #include <coroutine>
+#include <cstdint>
 #include <exception>
 #include <optional>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 
@@ -27,6 +29,7 @@
 #include "weir/base/result.h"
 #include "weir/core/internal/frames.h"
 #include "weir/core/internal/runnable.h"
+#include "weir/core/internal/site.h"
 #include "weir/core/limit.h"
 
 namespace weir::core {
@@ -38,25 +41,69 @@ class task;
 
 namespace internal {
 
-// What every task's frame begins with.
-struct TaskPromise {
-  // Set when somebody awaits this task.
-  std::coroutine_handle<> continuation;
-  // Set when a scope started it: what the last suspension reports to.
-  Scope* scope = nullptr;
-  Permit permit;
-  Runnable runnable;
-  std::exception_ptr exception;
+// What every task's frame begins with: whom its end is told to. A task is
+// awaited by another, which takes its exception; or a scope started it, under a
+// permit that it holds, and gets its exception at once.
+class TaskPromise : public Runnable {
+ public:
+  TaskPromise() noexcept {}
+  ~TaskPromise() {
+    if (spawned()) {
+      release_permit();
+    } else {
+      exception_.~exception_ptr();
+    }
+  }
+  TaskPromise(const TaskPromise&) = delete;
+  TaskPromise& operator=(const TaskPromise&) = delete;
 
   static void* operator new(std::size_t size) { return allocate_frame(size); }
   static void operator delete(void* frame, std::size_t size) { free_frame(frame, size); }
 
   std::suspend_always initial_suspend() const noexcept { return {}; }
-  void unhandled_exception() noexcept { exception = std::current_exception(); }
-};
+  void unhandled_exception() noexcept;
 
-// Tells the scope how its child ended and destroys the frame.
-void finish_child(std::coroutine_handle<> frame, TaskPromise& promise, const Error* error) noexcept;
+  // Notes where the task waits, for who asks later.
+  template <typename Awaitable>
+  Awaitable&& await_transform(Awaitable&& awaitable,
+                              std::source_location site = std::source_location::current()) noexcept {
+    site_ = pack(site);
+    return static_cast<Awaitable&&>(awaitable);
+  }
+
+  void awaited_by(std::coroutine_handle<> awaiting) {
+    owner_ = reinterpret_cast<std::uintptr_t>(awaiting.address());
+  }
+  void spawned_by(Scope& scope, Permit permit);
+
+  bool spawned() const { return (owner_ & kSpawned) != 0; }
+  std::coroutine_handle<> continuation() const {
+    return std::coroutine_handle<>::from_address(reinterpret_cast<void*>(owner_));
+  }
+  Scope& scope() const { return *reinterpret_cast<Scope*>(owner_ & ~kSpawned); }
+  // Of an awaited task.
+  void rethrow() const {
+    if (exception_) std::rethrow_exception(exception_);
+  }
+
+ private:
+  static constexpr std::uintptr_t kSpawned = 1;
+
+  void release_permit();
+
+  std::uintptr_t owner_ = 0;  // a coroutine's frame, or a Scope and kSpawned
+  union {
+    std::exception_ptr exception_ = nullptr;  // unless spawned
+    Limit* limit_;                            // of a spawned task's permit
+  };
+  std::uint32_t permit_weight_ = 0;
+  PackedSite site_ = {};
+};
+static_assert(sizeof(TaskPromise) == 4 * sizeof(void*), "there may be a hundred million of them");
+
+// Tells the scope how its child ended and destroys the frame; what to resume next.
+std::coroutine_handle<> finish_child(std::coroutine_handle<> frame, TaskPromise& promise,
+                                     const Error* error) noexcept;
 
 template <typename T>
 struct ValuePromise : TaskPromise {
@@ -68,7 +115,7 @@ struct ValuePromise : TaskPromise {
     value.emplace(std::forward<U>(result));
   }
   T take() {
-    if (exception) std::rethrow_exception(exception);
+    rethrow();
     return std::move(*value);
   }
   const Error* error() const {
@@ -81,9 +128,7 @@ struct ValuePromise : TaskPromise {
 
 struct VoidPromise : TaskPromise {
   void return_void() const noexcept {}
-  void take() const {
-    if (exception) std::rethrow_exception(exception);
-  }
+  void take() const { rethrow(); }
   const Error* error() const { return nullptr; }
 };
 
@@ -92,9 +137,8 @@ struct FinalAwaiter {
   template <typename Promise>
   std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> finished) const noexcept {
     Promise& promise = finished.promise();
-    if (promise.scope == nullptr) return promise.continuation;
-    finish_child(finished, promise, promise.error());
-    return std::noop_coroutine();
+    if (!promise.spawned()) return promise.continuation();
+    return finish_child(finished, promise, promise.error());
   }
   void await_resume() const noexcept {}
 };
@@ -109,6 +153,7 @@ class [[nodiscard]] task {
     task get_return_object() { return task(std::coroutine_handle<promise_type>::from_promise(*this)); }
     internal::FinalAwaiter final_suspend() const noexcept { return {}; }
   };
+  static_assert(alignof(promise_type) <= 2 * sizeof(void*), "Runnable::handle() finds the frame by it");
 
   task(task&& other) noexcept : frame_(std::exchange(other.frame_, {})) {}
   task& operator=(task&& other) noexcept {
@@ -140,7 +185,7 @@ class [[nodiscard]] task {
     bool await_ready() const noexcept { return false; }
     template <std::derived_from<internal::TaskPromise> Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting) const noexcept {
-      frame.promise().continuation = awaiting;
+      frame.promise().awaited_by(awaiting);
       return frame;
     }
     T await_resume() const { return frame.promise().take(); }

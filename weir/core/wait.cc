@@ -3,27 +3,38 @@
 #include <algorithm>
 
 #include "weir/core/internal/processor.h"
+#include "weir/core/internal/scheduler.h"
+#include "weir/core/runtime.h"
 
 namespace weir::core {
 
-Wait::Wait(Context& context, TimePoint deadline)
-    : context_(context), deadline_(std::min(deadline, context.deadline())) {}
+Wait::Wait(Context& context, WaitReason reason, TimePoint deadline) : Parking(reason) {
+  context_ = &context;
+  context_first_ = context.deadline() < deadline;
+  at_ = std::min(deadline, context.deadline()).time_since_epoch().count();
+}
 
-bool Wait::suspend(std::coroutine_handle<> handle) {
+bool Wait::suspend(TaskHandle task) {
   // The timer goes to the wheel of the processor this runs on now; after
   // resumption, on whichever processor, it is cancelled there.
-  if (deadline_ != kNever) internal::Processor::current().timers().start(timer_, deadline_);
-  if (!context_.enroll(cancel_)) parking_.wake(Wake::cancelled);
-  return parking_.commit(handle);
+  internal::Processor& processor = internal::Processor::current();
+  since_ = internal::coarse(processor.time_of_step());
+  if (const TimePoint deadline{Duration(at_)}; deadline != kNever) {
+    timed_ = true;
+    processor_ = static_cast<std::uint8_t>(processor.index());
+    processor.timers().start(*this, deadline);
+  }
+  if (!context_->enroll(*this)) wake(Wake::cancelled);
+  return commit(task);
 }
 
 Wake Wait::finish() {
-  timer_.cancel();
-  context_.withdraw(cancel_);
-  return parking_.outcome();
+  if (timed_) Runtime::numbered(runtime_).scheduler().processor(processor_).timers().cancel(*this);
+  context_->withdraw(*this);
+  return outcome();
 }
 
-Error Wait::error(Wake outcome, std::string_view where) const {
+Error Wait::error(Wake outcome, std::string_view where) {
   if (outcome == Wake::cancelled) return {.kind = ErrorKind::cancelled, .where = where};
   return {.kind = ErrorKind::deadline, .reason = Reason::timed_out, .where = where};
 }

@@ -1,9 +1,9 @@
-// What every await is made of: a Parking, a deadline and a place in a Context.
+// What every await is made of: a Parking with its deadline and its Context.
 // For those who write a new primitive; users meet only the primitives.
 //
-//   bool await_suspend(std::coroutine_handle<> handle) {
+//   bool await_suspend(TaskHandle task) {
 //     ... enqueue wait_.parking() where it will be woken ...
-//     return wait_.suspend(handle);
+//     return wait_.suspend(task);
 //   }
 //   Result<void> await_resume() {
 //     const Wake outcome = wait_.finish();      // deadline and cancellation disarmed
@@ -11,40 +11,36 @@
 //   }
 #pragma once
 
-#include <coroutine>
+#include <string_view>
 
 #include "weir/base/clock.h"
 #include "weir/base/result.h"
 #include "weir/core/context.h"
 #include "weir/core/internal/parking.h"
-#include "weir/core/internal/timer.h"
+#include "weir/core/wait_reason.h"
 
 namespace weir::core {
 
+using internal::TaskHandle;
 using internal::Wake;
 
-class Wait {
+class Wait : private internal::Parking {
  public:
   // Ends at `deadline` or the context's, whichever is first.
-  explicit Wait(Context& context, TimePoint deadline = kNever);
+  Wait(Context& context, WaitReason reason, TimePoint deadline = kNever);
 
-  internal::Parking& parking() { return parking_; }
+  internal::Parking& parking() { return *this; }
 
   // Arms deadline and cancellation, then suspends unless the outcome is
   // decided: the return value is await_suspend's. After it `this` may be gone.
-  bool suspend(std::coroutine_handle<> handle);
+  bool suspend(TaskHandle task);
   // Disarms both. Call it first in await_resume, after a suspend().
   Wake finish();
 
+  // Of an outcome that is Wake::deadline: it was the context's, not the wait's own.
+  bool context_ends_first() const { return context_first_; }
   // The error for an outcome that is not ready.
-  Error error(Wake outcome, std::string_view where) const;
-
- private:
-  internal::Parking parking_;
-  internal::Timer timer_{parking_};
-  internal::CancelNode cancel_{parking_};
-  Context& context_;
-  const TimePoint deadline_;
+  static Error error(Wake outcome, std::string_view where);
 };
 
 }  // namespace weir::core

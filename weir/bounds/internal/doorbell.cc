@@ -16,7 +16,7 @@ Doorbell::Wait Doorbell::wait(core::Context& context, TimePoint deadline) {
   return {*this, context, deadline};
 }
 
-bool Doorbell::Wait::await_suspend(std::coroutine_handle<> handle) {
+bool Doorbell::Wait::await_suspend(core::TaskHandle task) {
   {
     const std::lock_guard guard(bell_.mutex_);
     if (std::exchange(bell_.rung_, false)) return false;
@@ -24,7 +24,7 @@ bool Doorbell::Wait::await_suspend(std::coroutine_handle<> handle) {
     bell_.waiter_ = this;
     suspended_ = true;
   }
-  return wait_.suspend(handle);
+  return wait_.suspend(task);
 }
 
 Result<> Doorbell::Wait::await_resume() {

@@ -6,7 +6,6 @@
 //   Result<> rung = co_await bell.wait(ctx, deadline); // one task at a time
 #pragma once
 
-#include <coroutine>
 #include <mutex>
 
 #include "weir/base/clock.h"
@@ -32,10 +31,10 @@ class Doorbell {
 
 class [[nodiscard]] Doorbell::Wait {
  public:
-  Wait(Doorbell& bell, core::Context& context, TimePoint deadline) : bell_(bell), wait_(context, deadline) {}
+  Wait(Doorbell& bell, core::Context& context, TimePoint deadline) : bell_(bell), wait_(context, core::WaitReason::event, deadline) {}
 
   bool await_ready() const { return false; }
-  bool await_suspend(std::coroutine_handle<> handle);
+  bool await_suspend(core::TaskHandle task);
   Result<> await_resume();
 
  private:

@@ -66,7 +66,7 @@ bool WorkerLot::withdraw(Park& park) {
   return true;
 }
 
-bool WorkerLot::Park::await_suspend(std::coroutine_handle<> handle) {
+bool WorkerLot::Park::await_suspend(core::TaskHandle task) {
   since_ = core::now();
   {
     const std::lock_guard guard(lot_.mutex_);
@@ -79,7 +79,7 @@ bool WorkerLot::Park::await_suspend(std::coroutine_handle<> handle) {
     suspended_ = false;
     return false;
   }
-  return wait_.suspend(handle);
+  return wait_.suspend(task);
 }
 
 WorkerLot::Verdict WorkerLot::Park::await_resume() {

@@ -9,7 +9,6 @@
 #pragma once
 
 #include <atomic>
-#include <coroutine>
 #include <cstdint>
 #include <mutex>
 #include <vector>
@@ -66,10 +65,10 @@ class WorkerLot {
 class [[nodiscard]] WorkerLot::Park {
  public:
   Park(WorkerLot& lot, const JobRing& ring, core::Context& context)
-      : lot_(lot), ring_(ring), wait_(context) {}
+      : lot_(lot), ring_(ring), wait_(context, core::WaitReason::idle_worker) {}
 
   bool await_ready() const { return false; }
-  bool await_suspend(std::coroutine_handle<> handle);
+  bool await_suspend(core::TaskHandle task);
   Verdict await_resume();
 
  private:

@@ -44,13 +44,9 @@ class Interleaving : public ::testing::Test {
 // Suspends, and leaves it to others to go on.
 struct LeaveTo {
   std::atomic<Runnable*>& place;
-  Runnable runnable = {};
 
   bool await_ready() const { return false; }
-  void await_suspend(std::coroutine_handle<> handle) {
-    runnable.handle = handle;
-    place = &runnable;
-  }
+  void await_suspend(TaskHandle task) { place = &task.runnable(); }
   void await_resume() const {}
 };
 

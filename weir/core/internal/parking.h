@@ -10,26 +10,43 @@
 //      the source's own lock, so that no late `wake` finds a dead Parking.
 // `wake` takes no lock but those of the run queues, so that sources call it
 // with their own lock held.
+//
+// A waiting task is little more than its Parking, and there may be a hundred
+// million of them: the places in a timer wheel and in a Context are part of it,
+// and everything is as small as it can be.
 #pragma once
 
 #include <atomic>
-#include <coroutine>
 #include <cstdint>
 
+#include "weir/base/clock.h"
+#include "weir/base/intrusive_list.h"
 #include "weir/core/internal/runnable.h"
+#include "weir/core/wait_reason.h"
 
 namespace weir::core {
-class Runtime;
-}
+class Context;
+class Wait;
+}  // namespace weir::core
 
 namespace weir::core::internal {
 
-// What ended a wait.
-enum class Wake : std::uint32_t { ready, deadline, cancelled };
+class TimerWheel;
+// The lists a Parking can be in.
+struct InTimerWheel;
+struct InContext;
 
-class Parking {
+// What ended a wait.
+enum class Wake : std::uint8_t { ready, deadline, cancelled };
+
+// Milliseconds or so, for who asks how long a task has waited; wraps after 52 days.
+inline std::uint32_t coarse(TimePoint at) {
+  return static_cast<std::uint32_t>(at.time_since_epoch().count() >> 20);
+}
+
+class Parking : public ListNode<InTimerWheel>, public ListNode<InContext> {
  public:
-  Parking();
+  explicit Parking(WaitReason reason);
   Parking(const Parking&) = delete;
   Parking& operator=(const Parking&) = delete;
 
@@ -38,20 +55,32 @@ class Parking {
   bool wake(Wake outcome);
 
   // True: suspended, and somebody will call `wake`. False: somebody has.
-  bool commit(std::coroutine_handle<> handle);
+  bool commit(TaskHandle task);
 
   bool decided() const { return state_.load(std::memory_order_acquire) >= kDecided; }
   // After the task was resumed, or after commit() returned false.
   Wake outcome() const { return static_cast<Wake>(state_.load(std::memory_order_acquire) - kDecided); }
 
- private:
-  static constexpr std::uint32_t kArming = 0;
-  static constexpr std::uint32_t kParked = 1;
-  static constexpr std::uint32_t kDecided = 2;  // + the outcome
+  WaitReason reason() const { return reason_; }
 
-  std::atomic<std::uint32_t> state_{kArming};
-  Runtime* runtime_;  // constant after construction
-  Runnable runnable_;
+ private:
+  friend class TimerWheel;
+  friend class weir::core::Wait;
+
+  static constexpr std::uint8_t kArming = 0;
+  static constexpr std::uint8_t kParked = 1;
+  static constexpr std::uint8_t kDecided = 2;  // + the outcome
+
+  Runnable* task_ = nullptr;    // set by commit()
+  Context* context_ = nullptr;  // constant after construction, as are the next two
+  std::int64_t at_ = 0;   // the deadline; from its start on, the timer's tick, guarded by the wheel's lock
+  std::uint8_t runtime_;  // whose task this is
+  std::atomic<std::uint8_t> state_{kArming};
+  std::uint8_t processor_ = 0;  // whose wheel the timer is in
+  WaitReason reason_ : 6;
+  bool timed_ : 1 = false;          // a timer was started
+  bool context_first_ : 1 = false;  // the deadline is the context's
+  std::uint32_t since_ = 0;         // when commit() was called, as coarse() has it
 };
 
 }  // namespace weir::core::internal

@@ -1,6 +1,7 @@
 #include "weir/core/internal/processor.h"
 
 #include "weir/base/check.h"
+#include "weir/core/internal/frames.h"
 #include "weir/core/internal/scheduler.h"
 #include "weir/core/internal/shake.h"
 #include "weir/core/now.h"
@@ -51,7 +52,7 @@ void Processor::run() {
   read_clock();
   while (Runnable* runnable = find_runnable()) {
     in_task_ = true;
-    runnable->handle.resume();
+    runnable->resume();
     in_task_ = false;
   }
   current_processor = nullptr;
@@ -128,6 +129,7 @@ Runnable* Processor::steal() {
 void Processor::park() {
   if (!scheduler_.begin_idle(*this)) return;
   WEIR_SHAKE_HERE("park");
+  tidy_frames();
   poller_->poll(now_, timers_.next());
   scheduler_.end_idle(*this);
   clock_cycles_ = 0;

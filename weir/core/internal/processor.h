@@ -52,6 +52,8 @@ class Processor {
     read_clock();
     return now_;
   }
+  // As it was when the running task was taken up.
+  TimePoint time_of_step() const { return now_; }
   TimerWheel& timers() { return timers_; }
   Poller& poller() { return *poller_; }
 

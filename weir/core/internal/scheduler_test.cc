@@ -130,13 +130,11 @@ TEST(Scheduler, WorkSpreadsOverAllProcessors) {
 // Suspends, and is made runnable by whoever takes it from `place`.
 struct LeaveAt {
   std::atomic<Runnable*>& place;
-  Runnable runnable = {};
 
   bool await_ready() const { return false; }
-  void await_suspend(std::coroutine_handle<> handle) {
-    runnable.handle = handle;
+  void await_suspend(TaskHandle task) {
     std::atomic<Runnable*>& to = place;
-    to = &runnable;  // `this` may be gone
+    to = &task.runnable();  // `this` may be gone
     to.notify_one();
   }
   void await_resume() const {}

@@ -12,7 +12,6 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <coroutine>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -136,10 +135,11 @@ class Baton {
 
 class [[nodiscard]] Baton::Waiting {
  public:
-  Waiting(Baton& baton, Context& context, TimePoint deadline) : baton_(baton), wait_(context, deadline) {}
+  Waiting(Baton& baton, Context& context, TimePoint deadline)
+      : baton_(baton), wait_(context, WaitReason::event, deadline) {}
 
   bool await_ready() const { return false; }
-  bool await_suspend(std::coroutine_handle<> handle) {
+  bool await_suspend(TaskHandle task) {
     {
       const std::lock_guard guard(baton_.lock_);
       if (baton_.posts_ > 0) {
@@ -149,7 +149,7 @@ class [[nodiscard]] Baton::Waiting {
       }
       baton_.waiter_ = &wait_.parking();
     }
-    return wait_.suspend(handle);
+    return wait_.suspend(task);
   }
   Result<> await_resume() {
     if (taken_) return {};

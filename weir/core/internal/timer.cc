@@ -11,55 +11,51 @@ std::uint64_t nanoseconds(TimePoint at) { return static_cast<std::uint64_t>(at.t
 
 }  // namespace
 
-void Timer::cancel() {
-  if (wheel_ == nullptr) return;
-  wheel_->remove(*this);
-  wheel_ = nullptr;
-}
-
-void TimerWheel::start(Timer& timer, TimePoint at) {
+void TimerWheel::start(Parking& parking, TimePoint at) {
   // Rounded up.
   const std::uint64_t tick = at <= origin_ ? 0 : ticks_until(at - 1ns) + 1;
   const std::lock_guard guard(lock_);
-  timer.wheel_ = this;
-  timer.tick_ = tick;
-  insert(timer);
-  const auto due = time_of(std::max(timer.tick_, elapsed_)).time_since_epoch().count();
+  parking.at_ = static_cast<std::int64_t>(tick);
+  insert(parking);
+  const auto due = time_of(std::max(tick, elapsed_)).time_since_epoch().count();
   if (due < next_.load(std::memory_order_relaxed)) next_.store(due, std::memory_order_relaxed);
+}
+
+void TimerWheel::cancel(Parking& parking) {
+  ListNode<InTimerWheel>& node = parking;
+  const std::lock_guard guard(lock_);
+  if (node.linked()) node.unlink();
 }
 
 // A timer sits on the level of the highest digit (base 64) in which its tick
 // differs from the current one: it comes down a level each time that digit is
 // reached.
-void TimerWheel::insert(Timer& timer) {
-  const std::uint64_t tick = std::clamp(timer.tick_, elapsed_, elapsed_ + kTicksMax / 2);
+void TimerWheel::insert(Parking& parking) {
+  const std::uint64_t tick =
+      std::clamp(static_cast<std::uint64_t>(parking.at_), elapsed_, elapsed_ + kTicksMax / 2);
   const std::uint64_t differing = (tick ^ elapsed_) | (kSlots - 1);
-  const int level = std::min((63 - std::countl_zero(differing)) / kSlotBits, kLevels - 1);
+  const auto highest = static_cast<std::size_t>(63 - std::countl_zero(differing));
+  const std::size_t level = std::min(highest / kSlotBits, kLevels - 1);
   const std::uint64_t slot = (tick >> (level * kSlotBits)) & (kSlots - 1);
-  timer.slot_ = static_cast<std::uint32_t>(static_cast<std::uint64_t>(level) * kSlots + slot);
-  slots_[timer.slot_].push_back(timer);
-  occupied_[static_cast<std::size_t>(level)] |= 1ull << slot;
+  slots_[level * kSlots + slot].push_back(parking);
+  occupied_[level] |= 1ull << slot;
 }
 
-void TimerWheel::remove(Timer& timer) {
-  const std::lock_guard guard(lock_);
-  if (!timer.linked()) return;
-  timer.unlink();
-  if (slots_[timer.slot_].empty()) occupied_[timer.slot_ / kSlots] &= ~(1ull << (timer.slot_ % kSlots));
-}
-
-bool TimerWheel::find_next(Expiry& expiry) const {
-  for (int level = 0; level < kLevels; ++level) {
-    const std::uint64_t occupied = occupied_[static_cast<std::size_t>(level)];
-    if (occupied == 0) continue;
-    const int shift = level * kSlotBits;
+bool TimerWheel::find_next(Expiry& expiry) {
+  for (std::size_t level = 0; level < kLevels; ++level) {
+    const int shift = static_cast<int>(level) * kSlotBits;
     const std::uint64_t now_slot = (elapsed_ >> shift) & (kSlots - 1);
-    const auto ahead =
-        static_cast<std::uint64_t>(std::countr_zero(std::rotr(occupied, static_cast<int>(now_slot))));
-    expiry.level = level;
-    expiry.slot = (now_slot + ahead) & (kSlots - 1);
-    expiry.tick = ((elapsed_ >> shift) + ahead) << shift;
-    return true;
+    while (occupied_[level] != 0) {
+      const auto ahead = static_cast<std::uint64_t>(
+          std::countr_zero(std::rotr(occupied_[level], static_cast<int>(now_slot))));
+      const std::uint64_t slot = (now_slot + ahead) & (kSlots - 1);
+      if (slots_[level * kSlots + slot].empty()) {  // they were cancelled
+        occupied_[level] &= ~(1ull << slot);
+        continue;
+      }
+      expiry = {.level = level, .slot = slot, .tick = ((elapsed_ >> shift) + ahead) << shift};
+      return true;
+    }
   }
   return false;
 }
@@ -72,18 +68,18 @@ std::size_t TimerWheel::advance(TimePoint now) {
   Expiry expiry{};
   while (find_next(expiry) && expiry.tick <= now_tick) {
     elapsed_ = std::max(elapsed_, expiry.tick);
-    auto& slot = slots_[static_cast<std::size_t>(expiry.level) * kSlots + expiry.slot];
-    occupied_[static_cast<std::size_t>(expiry.level)] &= ~(1ull << expiry.slot);
+    auto& slot = slots_[expiry.level * kSlots + expiry.slot];
+    occupied_[expiry.level] &= ~(1ull << expiry.slot);
     // What does not fire is inserted below the slot that is being emptied: it
     // never returns to it, but for timers beyond the top level's range.
-    IntrusiveList<Timer> due;
-    while (Timer* timer = slot.pop_front()) due.push_back(*timer);
-    while (Timer* timer = due.pop_front()) {
-      if (timer->tick_ > elapsed_) {
-        insert(*timer);
+    IntrusiveList<Parking, InTimerWheel> due;
+    while (Parking* parking = slot.pop_front()) due.push_back(*parking);
+    while (Parking* parking = due.pop_front()) {
+      if (static_cast<std::uint64_t>(parking->at_) > elapsed_) {
+        insert(*parking);
         continue;
       }
-      timer->parking_->wake(Wake::deadline);  // the timer may be gone
+      parking->wake(Wake::deadline);  // it may be gone
       ++fired;
     }
   }

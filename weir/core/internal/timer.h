@@ -18,27 +18,7 @@
 
 namespace weir::core::internal {
 
-class TimerWheel;
-
-// Wakes `parking` with Wake::deadline. Lives in the awaiter.
-class Timer : public ListNode<> {
- public:
-  explicit Timer(Parking& parking) : parking_(&parking) {}
-
-  // Started and not cancelled; whether it has fired is the Parking's to say.
-  bool started() const { return wheel_ != nullptr; }
-  // After it returns the timer fires no more. Any thread.
-  void cancel();
-
- private:
-  friend class TimerWheel;
-
-  Parking* parking_;
-  TimerWheel* wheel_ = nullptr;  // set by the waiting task, before it parks
-  std::uint64_t tick_ = 0;       // guarded by the wheel's lock, as is the node
-  std::uint32_t slot_ = 0;
-};
-
+// What fires is a Parking: it is woken with Wake::deadline.
 class TimerWheel {
  public:
   // 131 us: the precision, and 64^7 of them are 18 years.
@@ -46,7 +26,10 @@ class TimerWheel {
 
   explicit TimerWheel(TimePoint start) : origin_(start) {}
 
-  void start(Timer& timer, TimePoint at);
+  void start(Parking& parking, TimePoint at);
+  // After it returns the timer does not fire any more. Nothing happens to one
+  // that has fired or was cancelled. Any thread.
+  void cancel(Parking& parking);
   // Wakes all that are due; the number of them.
   std::size_t advance(TimePoint now);
   // When to call advance() next: never late, perhaps early. kNever: no timer.
@@ -54,21 +37,19 @@ class TimerWheel {
   TimePoint next() const { return TimePoint(Duration(next_.load(std::memory_order_relaxed))); }
 
  private:
-  friend class Timer;
   static constexpr int kSlotBits = 6;
   static constexpr std::uint64_t kSlots = 1 << kSlotBits;
-  static constexpr int kLevels = 7;
+  static constexpr std::size_t kLevels = 7;
   static constexpr std::uint64_t kTicksMax = (1ull << (kSlotBits * kLevels)) - 1;
 
   struct Expiry {
-    int level;
+    std::size_t level;
     std::uint64_t slot;
     std::uint64_t tick;
   };
 
-  void insert(Timer& timer);
-  void remove(Timer& timer);
-  bool find_next(Expiry& expiry) const;
+  void insert(Parking& parking);
+  bool find_next(Expiry& expiry);
   void publish_next();
   // Whole ticks from the origin; 0 for what lies before it.
   std::uint64_t ticks_until(TimePoint at) const;
@@ -78,8 +59,9 @@ class TimerWheel {
   const TimePoint origin_;
   mutable Lock lock_;  // guards all below but next_, which it writes
   std::uint64_t elapsed_ = 0;
+  // A bit for each slot that may hold timers: cancelling leaves it set.
   std::array<std::uint64_t, kLevels> occupied_{};
-  std::array<IntrusiveList<Timer>, kSlots * kLevels> slots_;
+  std::array<IntrusiveList<Parking, InTimerWheel>, kSlots * kLevels> slots_;
   std::atomic<Duration::rep> next_{kNever.time_since_epoch().count()};
 };
 

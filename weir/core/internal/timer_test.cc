@@ -15,16 +15,19 @@ namespace {
 constexpr Duration kTick{1 << TimerWheel::kTickBits};
 
 struct Alarm {
-  explicit Alarm(TimePoint when) : at(when) {}
-  ~Alarm() { timer.cancel(); }
+  Alarm(TimerWheel& owner, TimePoint when) : wheel(owner), at(when) {}
+  ~Alarm() { cancel(); }
   Alarm(const Alarm&) = delete;
   Alarm& operator=(const Alarm&) = delete;
 
+  void start() { wheel.start(parking, at); }
+  void cancel() { wheel.cancel(parking); }
+  bool started() const { return static_cast<const ListNode<InTimerWheel>&>(parking).linked(); }
   bool fired() const { return parking.decided(); }
 
+  TimerWheel& wheel;
   const TimePoint at;
-  Parking parking;
-  Timer timer{parking};
+  Parking parking{WaitReason::sleep};
 };
 
 // Parkings are made by tasks, so the body of each test is one.
@@ -112,16 +115,16 @@ class Model {
   bool reachable(TimePoint at) const { return at > now_ + 1ns && at - now_ < Duration(1ll << 48); }
 
   void start(TimePoint at) {
-    Alarm& alarm = alarms_.emplace_back(at);
-    wheel_.start(alarm.timer, at);
-    EXPECT_TRUE(alarm.timer.started());
+    Alarm& alarm = alarms_.emplace_back(wheel_, at);
+    alarm.start();
+    EXPECT_TRUE(alarm.started());
   }
 
   void cancel() {
     if (alarms_.empty()) return;
     const auto any = std::next(alarms_.begin(), static_cast<std::ptrdiff_t>(below(alarms_.size())));
-    any->timer.cancel();
-    EXPECT_FALSE(any->timer.started());
+    any->cancel();
+    EXPECT_FALSE(any->started());
     EXPECT_FALSE(any->fired());
     alarms_.erase(any);
   }
@@ -177,8 +180,8 @@ TEST(TimerWheel, FiresOnBothSidesOfEveryLevelsEndAtTheTickAndNotBefore) {
       for (const int ticks_off : {-1, 0, 1}) {
         const TimePoint origin(7s);
         TimerWheel wheel(origin);
-        Alarm alarm(origin + kTick * (1ll << (6 * level)) + kTick * ticks_off);
-        wheel.start(alarm.timer, alarm.at);
+        Alarm alarm(wheel, origin + kTick * (1ll << (6 * level)) + kTick * ticks_off);
+        alarm.start();
         if (alarm.at > origin) {
           EXPECT_EQ(wheel.advance(alarm.at - 1ns), 0u);
           EXPECT_FALSE(alarm.fired()) << "level " << level;
@@ -196,8 +199,8 @@ TEST(TimerWheel, FiresWhatIsPastAtTheNextAdvance) {
     TimerWheel wheel(origin);
     (void)wheel.advance(origin + 1s);
     for (const TimePoint at : {TimePoint::min(), TimePoint{}, origin, origin + 1s - kTick}) {
-      Alarm alarm(at);
-      wheel.start(alarm.timer, at);
+      Alarm alarm(wheel, at);
+      alarm.start();
       EXPECT_LE(wheel.next(), origin + 1s);
       EXPECT_EQ(wheel.advance(origin + 1s), 1u);
       EXPECT_TRUE(alarm.fired());
@@ -210,8 +213,8 @@ TEST(TimerWheel, TakesTheFarthestFutureFromTheFarthestPast) {
     for (const TimePoint origin : {TimePoint(-1h), TimePoint{}, TimePoint(400'000h)}) {
       TimerWheel wheel(origin);
       for (const TimePoint at : {kNever - 1ns, kNever}) {
-        Alarm alarm(at);
-        wheel.start(alarm.timer, at);
+        Alarm alarm(wheel, at);
+        alarm.start();
         EXPECT_EQ(wheel.advance(origin + 1h), 0u);
         EXPECT_GT(wheel.next(), origin + 1h);
         EXPECT_FALSE(alarm.fired());
@@ -226,8 +229,8 @@ TEST(TimerWheel, JumpsOverAnyNumberOfTimersAtOnce) {
     TimerWheel wheel(TimePoint{});
     std::list<Alarm> alarms;
     for (int bits = 0; bits < 60; ++bits) {
-      Alarm& alarm = alarms.emplace_back(TimePoint(Duration(1ll << bits)));
-      wheel.start(alarm.timer, alarm.at);
+      Alarm& alarm = alarms.emplace_back(wheel, TimePoint(Duration(1ll << bits)));
+      alarm.start();
     }
     EXPECT_EQ(wheel.advance(TimePoint(Duration(1ll << 60))), alarms.size());
     EXPECT_TRUE(std::ranges::all_of(alarms, &Alarm::fired));
@@ -238,16 +241,16 @@ TEST(TimerWheel, JumpsOverAnyNumberOfTimersAtOnce) {
 TEST(TimerWheel, ATimerThatWasCancelledOrHasFiredCanBeCancelledAgain) {
   as_task([] {
     TimerWheel wheel(TimePoint{});
-    Alarm cancelled(TimePoint(1ms));
-    Alarm fired(TimePoint(1ms));
-    Alarm never_started(TimePoint(1ms));
-    wheel.start(cancelled.timer, cancelled.at);
-    wheel.start(fired.timer, fired.at);
-    cancelled.timer.cancel();
+    Alarm cancelled(wheel, TimePoint(1ms));
+    Alarm fired(wheel, TimePoint(1ms));
+    Alarm never_started(wheel, TimePoint(1ms));
+    cancelled.start();
+    fired.start();
+    cancelled.cancel();
     EXPECT_EQ(wheel.advance(TimePoint(2ms)), 1u);
     for (Alarm* alarm : {&cancelled, &fired, &never_started}) {
-      alarm->timer.cancel();
-      EXPECT_FALSE(alarm->timer.started());
+      alarm->cancel();
+      EXPECT_FALSE(alarm->started());
     }
     EXPECT_FALSE(cancelled.fired());
     EXPECT_TRUE(fired.fired());

@@ -1,0 +1,63 @@
+// One thread's slabs, by size of frame: where its frames come from and, when it
+// frees them itself, go back to without a lock or an atomic instruction.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+
+#include "weir/core/internal/frame_slab.h"
+
+namespace weir::core::internal {
+
+// Frames of up to 1 KiB in steps of 16 bytes, of up to 8 KiB in steps of 256.
+constexpr std::size_t kSlabFrameMax = 8192;
+constexpr std::size_t kSizeClasses = 64 + 28;
+constexpr std::size_t size_class(std::size_t size) {
+  size = std::max(size, sizeof(FreeFrame));
+  return size <= 1024 ? (size - 1) / 16 : 64 + (size - 1025) / 256;
+}
+constexpr std::size_t class_bytes(std::size_t of_class) {
+  return of_class < 64 ? (of_class + 1) * 16 : 1024 + (of_class - 63) * 256;
+}
+static_assert(size_class(kSlabFrameMax) == kSizeClasses - 1 &&
+              class_bytes(kSizeClasses - 1) == kSlabFrameMax);
+
+// Caches outlive their threads: what was allocated from them may be freed
+// later, and the next thread takes one over as it is.
+class FrameCache {
+ public:
+  void* allocate(std::size_t of_class) {
+    if (Slab* slab = with_room_[of_class]) {
+      if (void* frame = slab->take()) return frame;
+    }
+    return allocate_slow(of_class);
+  }
+  void free(Slab& slab, void* frame) {
+    slab.put(frame);
+    // The first of its list stays where it is, empty or not: a task that comes
+    // and goes alone touches nothing else.
+    if (&slab != with_room_[slab.size_class] && (!slab.listed || slab.used == 0)) place(slab);
+  }
+
+  // Any thread but the cache's.
+  void free_from_afar(void* frame);
+  // Takes what others have freed.
+  void collect();
+
+  FrameCache* next_unused = nullptr;  // guarded by the lock of the caches nobody uses
+
+ private:
+  void* allocate_slow(std::size_t of_class);
+  // Lists a slab that has room again; gives up one that is empty.
+  void place(Slab& slab);
+  void list(Slab& slab);
+  void unlist(Slab& slab);
+
+  std::array<Slab*, kSizeClasses> with_room_{};
+  // release on pushing, acquire on taking all.
+  alignas(64) std::atomic<FreeFrame*> freed_from_afar_{nullptr};
+};
+
+}  // namespace weir::core::internal

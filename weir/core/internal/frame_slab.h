@@ -1,0 +1,94 @@
+// Slabs of frames: 64 KiB of memory cut into frames of one size, and the depot
+// that all threads take them from and give them back to.
+//
+// What is known of a slab stands apart from it, at the beginning of its region,
+// so that an empty slab can be given to the system whole, and so that the
+// bookkeeping of many slabs does not fall into the same few sets of a cache.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "weir/core/internal/frames.h"
+#include "weir/core/internal/lock.h"
+
+namespace weir::core::internal {
+
+class FrameCache;
+
+// What lies where no frame does. A coroutine's frame begins with two functions,
+// resume and destroy, of which the second is there as long as it lives.
+struct FreeFrame {
+  FreeFrame* next;
+  const void* destroy;  // null
+  const void* queued;   // null: where a task's promise has its Runnable::next
+};
+
+struct alignas(64) Slab {
+  static constexpr std::size_t kBytes = std::size_t{1} << 16;
+
+  // Null in the depot. relaxed: who frees a frame was given it, with all that
+  // was written before.
+  std::atomic<FrameCache*> owner{nullptr};
+
+  // Owner only, but for the readers of for_each_frame().
+  FreeFrame* free = nullptr;
+  std::byte* begin = nullptr;
+  Slab* previous = nullptr;  // among those of its cache that have room
+  Slab* next = nullptr;      // there, or in the depot
+  std::uint32_t frame_bytes = 0;
+  std::uint16_t capacity = 0;
+  std::uint16_t fresh = 0;  // frames handed out at least once: what lies behind was never touched
+  std::uint16_t used = 0;
+  std::uint8_t size_class = 0;
+  bool listed = false;  // among those that have room
+
+  // Cuts an empty slab.
+  void cut(FrameCache& by, std::size_t of_class, std::size_t bytes);
+  // Null: full.
+  void* take();
+  void put(void* frame);
+};
+
+// The slab a frame lies in.
+Slab& slab_of(const void* frame);
+
+class SlabDepot {
+ public:
+  // An empty slab. Throws std::bad_alloc.
+  Slab& acquire();
+  void release(Slab& slab);
+
+  void for_each_frame(const std::function<void(void* frame)>& visit) const;
+  FrameMemory memory() const;
+
+ private:
+  struct Region;
+  friend Slab& slab_of(const void* frame);
+
+  static constexpr std::size_t kRegionBytes = std::size_t{1} << 26;
+  static constexpr std::size_t kRegionSlabs = kRegionBytes / Slab::kBytes;
+  static constexpr std::size_t kRegionsMax = std::size_t{1} << 14;  // 1 TiB
+  // Empty slabs beyond these go back to the system: 16 MiB, so that a load that
+  // comes in waves does not fault in its memory each time.
+  static constexpr std::size_t kWarmMax = 256;
+
+  Slab& carve_locked();
+
+  mutable Lock lock_;
+  // Guarded by lock_.
+  Slab* warm_ = nullptr;
+  Slab* cold_ = nullptr;  // their memory is the system's
+  std::size_t warm_count_ = 0;
+  std::size_t free_count_ = 0;         // warm and cold
+  std::size_t carved_ = kRegionSlabs;  // of the last region
+
+  std::array<Region*, kRegionsMax> regions_{};
+  std::atomic<std::size_t> regions_count_{0};  // release: what lies below it is constant
+};
+
+extern SlabDepot slab_depot;
+
+}  // namespace weir::core::internal
