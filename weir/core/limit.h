@@ -99,6 +99,9 @@ class Limit {
   // cancelled from the context. Cancellation: the permit is not taken.
   Acquire acquire(Context& context, std::uint32_t weight = 1);
 
+  // Whether a unit was free a moment ago; counts as no attempt.
+  bool has_room() const { return semaphore_.in_use() < semaphore_.units(); }
+
   // From now on nothing is admitted; what is held or waits goes on.
   void close() { closed_.store(true, std::memory_order_relaxed); }
   void resize(std::uint64_t limit) { semaphore_.resize(limit); }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "weir/base/check.h"
+#include "weir/core/internal/fork_point.h"
 #include "weir/core/internal/processor.h"
 #include "weir/core/internal/shake.h"
 
@@ -35,6 +36,7 @@ std::coroutine_handle<> Scope::child_ended() noexcept {
 }
 
 bool Scope::Join::await_suspend(internal::TaskHandle task) noexcept {
+  internal::ForkStack::current().settle();
   scope.joiner_ = &task.runnable();
   return scope.live_.fetch_sub(1, std::memory_order_acq_rel) != 1;
 }
@@ -45,16 +47,4 @@ Result<> Scope::outcome() {
   return std::unexpected(error_);
 }
 
-namespace internal {
-
-std::coroutine_handle<> finish_child(std::coroutine_handle<> frame, TaskPromise& promise,
-                                     const Error* error) noexcept {
-  Scope& scope = promise.scope();
-  if (error != nullptr) scope.fail(error, nullptr);
-  Processor::current().count_finished();
-  frame.destroy();  // gives the permit back
-  return scope.child_ended();
-}
-
-}  // namespace internal
 }  // namespace weir::core

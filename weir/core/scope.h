@@ -62,9 +62,6 @@ class Scope {
   template <typename Body>
   friend task<Result<>> with_scope(Context& parent, Body body, OnError on_error);
   friend class internal::TaskPromise;
-  friend std::coroutine_handle<> internal::finish_child(std::coroutine_handle<> frame,
-                                                        internal::TaskPromise& promise,
-                                                        const Error* error) noexcept;
 
   // Suspends until every child has ended.
   struct Join {

@@ -1,5 +1,6 @@
 #include "weir/core/sleep.h"
 
+#include "weir/core/internal/fork_point.h"
 #include "weir/core/internal/processor.h"
 #include "weir/core/now.h"
 
@@ -15,6 +16,9 @@ Sleep sleep_until(Context& context, TimePoint until) { return {context, until}; 
 
 Sleep sleep_for(Context& context, Duration duration) { return {context, saturating_add(now(), duration)}; }
 
-void Yield::await_suspend(TaskHandle task) { internal::Processor::current().yield(task.runnable()); }
+void Yield::await_suspend(TaskHandle task) {
+  internal::ForkStack::current().settle();
+  internal::Processor::current().yield(task.runnable());
+}
 
 }  // namespace weir::core

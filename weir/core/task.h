@@ -41,14 +41,18 @@ class task;
 
 namespace internal {
 
+class ForkPoint;
+template <typename Make, typename Results>
+class Forking;
+
 // What every task's frame begins with: whom its end is told to. A task is
-// awaited by another, which takes its exception; or a scope started it, under a
-// permit that it holds, and gets its exception at once.
+// awaited by another, which takes its exception; or a scope or a fork started
+// it, under a permit that it holds, and gets its exception at once.
 class TaskPromise : public Runnable {
  public:
   TaskPromise() noexcept {}
   ~TaskPromise() {
-    if (spawned()) {
+    if (holds_permit()) {
       release_permit();
     } else {
       exception_.~exception_ptr();
@@ -74,36 +78,48 @@ class TaskPromise : public Runnable {
   void awaited_by(std::coroutine_handle<> awaiting) {
     owner_ = reinterpret_cast<std::uintptr_t>(awaiting.address());
   }
-  void spawned_by(Scope& scope, Permit permit);
+  void spawned_by(Scope& scope, Permit permit) { own(&scope, kSpawned, std::move(permit)); }
+  void part_of(ForkPoint& fork) { owner_ = reinterpret_cast<std::uintptr_t>(&fork) | kPart; }
+  // Makes the part a task of its own, and runnable.
+  static void forked_by(ForkPoint& fork, Permit permit, task<void> part);
 
-  bool spawned() const { return (owner_ & kSpawned) != 0; }
-  std::coroutine_handle<> continuation() const {
-    return std::coroutine_handle<>::from_address(reinterpret_cast<void*>(owner_));
+  // What to resume once the task has ended. The frame may be gone on return.
+  std::coroutine_handle<> ended(std::coroutine_handle<> frame, const Error* error) noexcept {
+    if ((owner_ & kOwnerBits) == 0) {
+      return std::coroutine_handle<>::from_address(reinterpret_cast<void*>(owner_));
+    }
+    return tell_owner(frame, error);
   }
-  Scope& scope() const { return *reinterpret_cast<Scope*>(owner_ & ~kSpawned); }
   // Of an awaited task.
   void rethrow() const {
     if (exception_) std::rethrow_exception(exception_);
   }
 
  private:
-  static constexpr std::uintptr_t kSpawned = 1;
+  // In the lowest bits of owner_; 0: a coroutine's frame, which awaits this.
+  static constexpr std::uintptr_t kSpawned = 1;  // a Scope
+  static constexpr std::uintptr_t kPart = 2;     // a ForkPoint, whose strand runs this
+  static constexpr std::uintptr_t kForked = 3;   // a ForkPoint, which made it a task
+  static constexpr std::uintptr_t kOwnerBits = 3;
 
+  bool holds_permit() const { return (owner_ & 1) != 0; }
+  template <typename Owner>
+  Owner& owner() const {
+    return *reinterpret_cast<Owner*>(owner_ & ~kOwnerBits);
+  }
+  void own(void* owner, std::uintptr_t kind, Permit permit);
   void release_permit();
+  std::coroutine_handle<> tell_owner(std::coroutine_handle<> frame, const Error* error) noexcept;
 
-  std::uintptr_t owner_ = 0;  // a coroutine's frame, or a Scope and kSpawned
+  std::uintptr_t owner_ = 0;
   union {
-    std::exception_ptr exception_ = nullptr;  // unless spawned
-    Limit* limit_;                            // of a spawned task's permit
+    std::exception_ptr exception_ = nullptr;  // unless it holds a permit
+    Limit* limit_;                            // of its permit
   };
   std::uint32_t permit_weight_ = 0;
   PackedSite site_ = {};
 };
 static_assert(sizeof(TaskPromise) == 4 * sizeof(void*), "there may be a hundred million of them");
-
-// Tells the scope how its child ended and destroys the frame; what to resume next.
-std::coroutine_handle<> finish_child(std::coroutine_handle<> frame, TaskPromise& promise,
-                                     const Error* error) noexcept;
 
 template <typename T>
 struct ValuePromise : TaskPromise {
@@ -136,9 +152,7 @@ struct FinalAwaiter {
   bool await_ready() const noexcept { return false; }
   template <typename Promise>
   std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> finished) const noexcept {
-    Promise& promise = finished.promise();
-    if (!promise.spawned()) return promise.continuation();
-    return finish_child(finished, promise, promise.error());
+    return finished.promise().ended(finished, finished.promise().error());
   }
   void await_resume() const noexcept {}
 };
@@ -178,6 +192,9 @@ class [[nodiscard]] task {
  private:
   friend class Scope;
   friend class Runtime;
+  friend class internal::TaskPromise;
+  template <typename Make, typename Results>
+  friend class internal::Forking;
 
   // Only a task awaits a task: any other coroutine would be one without a permit.
   struct Awaiter {
@@ -194,6 +211,10 @@ class [[nodiscard]] task {
   explicit task(std::coroutine_handle<promise_type> frame) : frame_(frame) {}
 
   std::coroutine_handle<promise_type> release() { return std::exchange(frame_, {}); }
+  std::coroutine_handle<promise_type> release_to(internal::ForkPoint& fork) {
+    frame_.promise().part_of(fork);
+    return release();
+  }
 
   std::coroutine_handle<promise_type> frame_;
 };

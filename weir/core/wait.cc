@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "weir/core/internal/fork_point.h"
 #include "weir/core/internal/processor.h"
 #include "weir/core/internal/scheduler.h"
 #include "weir/core/runtime.h"
@@ -17,6 +18,7 @@ Wait::Wait(Context& context, WaitReason reason, TimePoint deadline) : Parking(re
 bool Wait::suspend(TaskHandle task) {
   // The timer goes to the wheel of the processor this runs on now; after
   // resumption, on whichever processor, it is cancelled there.
+  internal::ForkStack::current().settle();
   internal::Processor& processor = internal::Processor::current();
   since_ = internal::coarse(processor.time_of_step());
   if (const TimePoint deadline{Duration(at_)}; deadline != kNever) {

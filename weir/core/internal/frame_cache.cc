@@ -6,12 +6,13 @@ void* FrameCache::allocate_slow(std::size_t of_class) {
   collect();
   while (Slab* slab = with_room_[of_class]) {
     if (void* frame = slab->take()) return frame;
+    if (void* frame = slab->take_fresh()) return frame;
     unlist(*slab);
   }
   Slab& slab = slab_depot.acquire();
   slab.cut(*this, of_class, class_bytes(of_class));
   list(slab);
-  return slab.take();
+  return slab.take_fresh();
 }
 
 void FrameCache::place(Slab& slab) {

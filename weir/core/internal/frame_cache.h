@@ -49,9 +49,9 @@ class FrameCache {
   FrameCache* next_unused = nullptr;  // guarded by the lock of the caches nobody uses
 
  private:
-  void* allocate_slow(std::size_t of_class);
+  [[gnu::noinline]] void* allocate_slow(std::size_t of_class);
   // Lists a slab that has room again; gives up one that is empty.
-  void place(Slab& slab);
+  [[gnu::noinline]] void place(Slab& slab);
   void list(Slab& slab);
   void unlist(Slab& slab);
 

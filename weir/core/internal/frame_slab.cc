@@ -7,11 +7,6 @@
 
 namespace weir::core::internal {
 
-// The bookkeeping of a region takes the place of its first slab.
-struct SlabDepot::Region {
-  std::array<Slab, kRegionSlabs> slabs;
-};
-
 constinit SlabDepot slab_depot;
 
 namespace {
@@ -33,39 +28,22 @@ void* map_aligned(std::size_t bytes) {
 void Slab::cut(FrameCache& by, std::size_t of_class, std::size_t bytes) {
   free = nullptr;
   previous = next = nullptr;
-  frame_bytes = static_cast<std::uint32_t>(bytes);
+  frame_bytes = static_cast<std::uint16_t>(bytes);
   capacity = static_cast<std::uint16_t>(kBytes / bytes);
-  fresh = used = 0;
+  fresh = 0;
+  used = 0;
   size_class = static_cast<std::uint8_t>(of_class);
   listed = false;
   owner.store(&by, std::memory_order_relaxed);
 }
 
-void* Slab::take() {
-  if (FreeFrame* frame = free) {
-    free = frame->next;
-    ++used;
-    return frame;
-  }
+void* Slab::take_fresh() {
   if (fresh == capacity) return nullptr;
   auto* frame = reinterpret_cast<FreeFrame*>(begin + std::size_t{fresh} * frame_bytes);
   frame->destroy = frame->queued = nullptr;
   ++fresh;
   ++used;
   return frame;
-}
-
-void Slab::put(void* memory) {
-  auto* frame = static_cast<FreeFrame*>(memory);
-  *frame = {.next = free, .destroy = nullptr, .queued = nullptr};
-  free = frame;
-  --used;
-}
-
-Slab& slab_of(const void* frame) {
-  const auto address = reinterpret_cast<std::uintptr_t>(frame);
-  const std::uintptr_t offset = address % SlabDepot::kRegionBytes;
-  return reinterpret_cast<SlabDepot::Region*>(address - offset)->slabs[offset / Slab::kBytes];
 }
 
 Slab& SlabDepot::acquire() {
@@ -102,13 +80,13 @@ void SlabDepot::release(Slab& slab) {
 
 Slab& SlabDepot::carve_locked() {
   std::size_t count = regions_count_.load(std::memory_order_relaxed);
-  if (carved_ == kRegionSlabs) {
+  if (carved_ == SlabRegion::kSlabs) {
     if (count == kRegionsMax) throw std::bad_alloc();
-    regions_[count] = ::new (map_aligned(kRegionBytes)) Region;
+    regions_[count] = ::new (map_aligned(SlabRegion::kBytes)) SlabRegion;
     regions_count_.store(++count, std::memory_order_release);
     carved_ = 1;
   }
-  Region& region = *regions_[count - 1];
+  SlabRegion& region = *regions_[count - 1];
   Slab& slab = region.slabs[carved_];
   slab.begin = reinterpret_cast<std::byte*>(&region) + carved_ * Slab::kBytes;
   ++carved_;
@@ -132,7 +110,7 @@ FrameMemory SlabDepot::memory() const {
   const std::lock_guard guard(lock_);
   const std::size_t count = regions_count_.load(std::memory_order_relaxed);
   if (count == 0) return {};
-  const std::size_t carved = (count - 1) * (kRegionSlabs - 1) + carved_ - 1;
+  const std::size_t carved = (count - 1) * (SlabRegion::kSlabs - 1) + carved_ - 1;
   return {.in_use = (carved - free_count_) * Slab::kBytes, .spare = warm_count_ * Slab::kBytes};
 }
 

@@ -38,22 +38,49 @@ struct alignas(64) Slab {
   std::byte* begin = nullptr;
   Slab* previous = nullptr;  // among those of its cache that have room
   Slab* next = nullptr;      // there, or in the depot
-  std::uint32_t frame_bytes = 0;
-  std::uint16_t capacity = 0;
+  std::uint32_t used = 0;
   std::uint16_t fresh = 0;  // frames handed out at least once: what lies behind was never touched
-  std::uint16_t used = 0;
+  std::uint16_t capacity = 0;
+  std::uint16_t frame_bytes = 0;
   std::uint8_t size_class = 0;
   bool listed = false;  // among those that have room
 
   // Cuts an empty slab.
   void cut(FrameCache& by, std::size_t of_class, std::size_t bytes);
-  // Null: full.
-  void* take();
-  void put(void* frame);
+  // One that was used before; null: there is none.
+  void* take() {
+    FreeFrame* const frame = free;
+    if (frame == nullptr) return nullptr;
+    free = frame->next;
+    ++used;
+    return frame;
+  }
+  // One that was not; null: the slab is full.
+  void* take_fresh();
+  void put(void* memory) {
+    auto* frame = static_cast<FreeFrame*>(memory);
+    *frame = {.next = free, .destroy = nullptr, .queued = nullptr};
+    free = frame;
+    --used;
+  }
 };
+static_assert(sizeof(Slab) == 64);
+
+// What is known of the slabs of a region takes the place of its first slab.
+struct SlabRegion {
+  static constexpr std::size_t kBytes = std::size_t{1} << 26;
+  static constexpr std::size_t kSlabs = kBytes / Slab::kBytes;
+
+  std::array<Slab, kSlabs> slabs;
+};
+static_assert(sizeof(SlabRegion) == Slab::kBytes);
 
 // The slab a frame lies in.
-Slab& slab_of(const void* frame);
+inline Slab& slab_of(const void* frame) {
+  const auto address = reinterpret_cast<std::uintptr_t>(frame);
+  const std::uintptr_t offset = address % SlabRegion::kBytes;
+  return reinterpret_cast<SlabRegion*>(address - offset)->slabs[offset / Slab::kBytes];
+}
 
 class SlabDepot {
  public:
@@ -65,11 +92,6 @@ class SlabDepot {
   FrameMemory memory() const;
 
  private:
-  struct Region;
-  friend Slab& slab_of(const void* frame);
-
-  static constexpr std::size_t kRegionBytes = std::size_t{1} << 26;
-  static constexpr std::size_t kRegionSlabs = kRegionBytes / Slab::kBytes;
   static constexpr std::size_t kRegionsMax = std::size_t{1} << 14;  // 1 TiB
   // Empty slabs beyond these go back to the system: 16 MiB, so that a load that
   // comes in waves does not fault in its memory each time.
@@ -82,10 +104,10 @@ class SlabDepot {
   Slab* warm_ = nullptr;
   Slab* cold_ = nullptr;  // their memory is the system's
   std::size_t warm_count_ = 0;
-  std::size_t free_count_ = 0;         // warm and cold
-  std::size_t carved_ = kRegionSlabs;  // of the last region
+  std::size_t free_count_ = 0;               // warm and cold
+  std::size_t carved_ = SlabRegion::kSlabs;  // of the last region
 
-  std::array<Region*, kRegionsMax> regions_{};
+  std::array<SlabRegion*, kRegionsMax> regions_{};
   std::atomic<std::size_t> regions_count_{0};  // release: what lies below it is constant
 };
 

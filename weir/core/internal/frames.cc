@@ -55,7 +55,8 @@ LooseFrames& loose_frames() {
 constinit Lock unused_lock;
 constinit FrameCache* unused_caches = nullptr;  // guarded by unused_lock
 
-constinit thread_local FrameCache* cache_of_thread = nullptr;
+// initial-exec: found without a call, also in position-independent code.
+[[gnu::tls_model("initial-exec")]] constinit thread_local FrameCache* cache_of_thread = nullptr;
 
 // Leaves the thread's cache to the next.
 struct LeaveCache {
@@ -76,7 +77,7 @@ FrameCache* take_unused_cache() {
   return cache;
 }
 
-[[gnu::noinline]] FrameCache& make_cache() {
+FrameCache& make_cache() {
   FrameCache* cache = take_unused_cache();
   if (cache == nullptr) cache = new FrameCache;  // lives as long as the process
   cache_of_thread = cache;
@@ -85,25 +86,38 @@ FrameCache* take_unused_cache() {
   return *cache;
 }
 
+bool is_loose(std::size_t size) { return kSanitized || size > kSlabFrameMax; }
+
+[[gnu::noinline]] void* allocate_rarely(std::size_t size) {
+  if (is_loose(size)) return loose_frames().allocate(size);
+  FrameCache* const cache = cache_of_thread;
+  return (cache != nullptr ? *cache : make_cache()).allocate(size_class(size));
+}
+
+[[gnu::noinline]] void free_rarely(void* frame, std::size_t size) {
+  if (is_loose(size)) return loose_frames().free(frame, size);
+  slab_of(frame).owner.load(std::memory_order_relaxed)->free_from_afar(frame);
+}
+
 }  // namespace
 
 // Not inlined, as all that reads a thread's variable: a coroutine must not
 // carry its address across a suspension.
 [[gnu::noinline]] void* allocate_frame(std::size_t size) {
-  if (kSanitized || size > kSlabFrameMax) return loose_frames().allocate(size);
   FrameCache* const cache = cache_of_thread;
-  return (cache != nullptr ? *cache : make_cache()).allocate(size_class(size));
+  if (is_loose(size) || cache == nullptr) [[unlikely]]
+    return allocate_rarely(size);
+  return cache->allocate(size_class(size));
 }
 
 [[gnu::noinline]] void free_frame(void* frame, std::size_t size) {
-  if (kSanitized || size > kSlabFrameMax) return loose_frames().free(frame, size);
+  if (is_loose(size)) [[unlikely]]
+    return free_rarely(frame, size);
   Slab& slab = slab_of(frame);
   FrameCache* const owner = slab.owner.load(std::memory_order_relaxed);
-  if (owner == cache_of_thread) {
-    owner->free(slab, frame);
-  } else {
-    owner->free_from_afar(frame);
-  }
+  if (owner != cache_of_thread) [[unlikely]]
+    return free_rarely(frame, size);
+  owner->free(slab, frame);
 }
 
 [[gnu::noinline]] void tidy_frames() {

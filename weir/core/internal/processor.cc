@@ -1,6 +1,7 @@
 #include "weir/core/internal/processor.h"
 
 #include "weir/base/check.h"
+#include "weir/core/internal/fork_point.h"
 #include "weir/core/internal/frames.h"
 #include "weir/core/internal/scheduler.h"
 #include "weir/core/internal/shake.h"
@@ -25,7 +26,7 @@ constexpr std::uint64_t kClockCyclesMax = 12'000;
 
 // The functions that read it are not inlined: a coroutine must not keep the
 // address of a thread's variable across a suspension.
-thread_local Processor* current_processor = nullptr;
+[[gnu::tls_model("initial-exec")]] constinit thread_local Processor* current_processor = nullptr;
 
 }  // namespace
 
@@ -49,12 +50,14 @@ Runtime& Processor::runtime() const { return scheduler_.runtime(); }
 void Processor::run() {
   WEIR_CHECK(current_processor == nullptr, "this thread serves a processor already");
   current_processor = this;
+  ForkStack::current().serve(scheduler_.size() > 1 ? &queue_ : nullptr);
   read_clock();
   while (Runnable* runnable = find_runnable()) {
     in_task_ = true;
     runnable->resume();
     in_task_ = false;
   }
+  ForkStack::current().serve(nullptr);
   current_processor = nullptr;
 }
 

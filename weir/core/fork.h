@@ -1,0 +1,145 @@
+// Fork and join: the parts of one computation, on as many processors as are
+// free for it.
+//
+//   task<std::uint64_t> fib(Limit& forks, std::uint64_t n) {
+//     if (n < 2) co_return n;
+//     const auto [a, b] = co_await fork<2>(forks, [&](std::size_t part) { return fib(forks, n - 1 - part);
+//     }); co_return a + b;
+//   }
+//
+// `make(part)` gives the task<T> for each part, 0 to count - 1; the await ends
+// when all have ended, and gives their results in order. A part runs in its
+// parent, as a call does, unless another processor could use work and `forks`
+// has a permit: then it becomes a task of its own, the outermost first. So the
+// bound on parallelism is also what makes it cheap: with no permit, or nobody
+// to help, a fork costs little more than the calls.
+//
+// For computations. Parts that wait (for time, for a socket) and find no permit
+// wait one after another: what must go on at once has a scope (scope.h).
+//
+// `make` is called on any processor, also for two parts at once, and must
+// outlive the await, as all that it refers to. Errors: the first exception is
+// rethrown when all that had begun has ended; what had not begun is left out.
+// Cancellation: is for the parts to notice.
+#pragma once
+
+#include <array>
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+#include "weir/core/internal/fork_point.h"
+#include "weir/core/limit.h"
+#include "weir/core/task.h"
+
+namespace weir::core {
+
+namespace internal {
+
+template <typename T>
+struct ResultOfTask;
+template <typename T>
+struct ResultOfTask<task<T>> {
+  using type = T;
+};
+// What a part gives: `make(part)` is a task of it.
+template <typename Make>
+using PartResult = ResultOfTask<std::invoke_result_t<Make&, std::size_t>>::type;
+
+template <typename Make, typename Results>
+class Forking : public ForkPoint {
+ public:
+  using T = PartResult<Make>;
+
+  Forking(Limit& limit, std::size_t count, Make make, Results results)
+      : ForkPoint(limit, count, &Forking::part_ended, &Forking::launch),
+        make_(std::move(make)),
+        results_(std::move(results)) {}
+
+  bool await_ready() const noexcept { return false; }
+  template <std::derived_from<TaskPromise> Promise>
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> parent) {
+    begin(parent);
+    return next();
+  }
+  Results await_resume() {
+    rethrow();
+    return std::move(results_);
+  }
+
+ private:
+  using Frame = std::coroutine_handle<typename task<T>::promise_type>;
+
+  std::coroutine_handle<> next() {
+    if (!take(part_)) return strand_ended();
+    try {
+      running_ = make_(part_).release_to(*this);
+    } catch (...) {
+      fail(std::current_exception());
+      return strand_ended();
+    }
+    return running_;
+  }
+
+  static std::coroutine_handle<> part_ended(ForkPoint& point) {
+    auto& self = static_cast<Forking&>(point);
+    try {
+      self.keep(self.part_, self.running_.promise());
+    } catch (...) {
+      self.fail(std::current_exception());
+    }
+    self.running_.destroy();
+    return self.next();
+  }
+
+  static task<void> launch(ForkPoint& point, std::size_t part) {
+    return run(static_cast<Forking&>(point), part);
+  }
+  static task<void> run(Forking& self, std::size_t part) {
+    if (self.failed()) co_return;
+    if constexpr (std::is_void_v<T>) {
+      co_await self.make_(part);
+    } else {
+      self.results_[part] = co_await self.make_(part);
+    }
+  }
+
+  template <typename Promise>
+  void keep(std::size_t part, Promise& promise) {
+    if constexpr (std::is_void_v<T>) {
+      promise.take();
+    } else {
+      results_[part] = promise.take();
+    }
+  }
+
+  Make make_;
+  [[no_unique_address]] Results results_;
+  std::size_t part_ = 0;  // the one that the strand runs
+  Frame running_;
+};
+
+struct NoResults {};
+
+}  // namespace internal
+
+// Awaits std::array<T, count>, or nothing when the parts are task<void>.
+template <std::size_t count, typename Make>
+[[nodiscard]] auto fork(Limit& forks, Make make) {
+  using T = internal::PartResult<Make>;
+  using Results = std::conditional_t<std::is_void_v<T>, internal::NoResults,
+                                     std::array<std::conditional_t<std::is_void_v<T>, char, T>, count>>;
+  return internal::Forking<Make, Results>(forks, count, std::move(make), Results{});
+}
+
+// As many parts as `results` has elements, which get the results. Awaits `results`.
+template <typename T, typename Make>
+[[nodiscard]] auto fork_into(Limit& forks, std::span<T> results, Make make) {
+  static_assert(std::is_same_v<T, internal::PartResult<Make>>, "make(part) is a task<T>");
+  return internal::Forking<Make, std::span<T>>(forks, results.size(), std::move(make), results);
+}
+
+}  // namespace weir::core
