@@ -26,7 +26,9 @@
 #include <array>
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
+#include <limits>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -54,8 +56,8 @@ class Forking : public ForkPoint {
  public:
   using T = PartResult<Make>;
 
-  Forking(Limit& limit, std::size_t count, Make make, Results results)
-      : ForkPoint(limit, count, &Forking::part_ended, &Forking::launch),
+  Forking(Limit& limit, std::uint32_t count, Make make, Results results)
+      : ForkPoint(limit, count, &Forking::ended, &Forking::launch),
         make_(std::move(make)),
         results_(std::move(results)) {}
 
@@ -66,39 +68,55 @@ class Forking : public ForkPoint {
     return next();
   }
   Results await_resume() {
+    if (last_) {
+      // It was the parent's to take.
+      const Destroyed frame(running_);
+      keep(part_, running_.promise());
+    }
     rethrow();
     return std::move(results_);
   }
 
  private:
   using Frame = std::coroutine_handle<typename task<T>::promise_type>;
+  struct Destroyed {
+    explicit Destroyed(Frame of) : frame(of) {}
+    ~Destroyed() { frame.destroy(); }
+    Frame frame;
+  };
 
   std::coroutine_handle<> next() {
     if (!take(part_)) return strand_ended();
     try {
-      running_ = make_(part_).release_to(*this);
+      running_ = make_(part_).release();
     } catch (...) {
       fail(std::current_exception());
       return strand_ended();
     }
+    last_ = is_last_alone();
+    if (last_) {
+      running_.promise().awaited_by(parent());
+    } else {
+      running_.promise().part_of(*this);
+    }
     return running_;
   }
 
-  static std::coroutine_handle<> part_ended(ForkPoint& point) {
-    auto& self = static_cast<Forking&>(point);
+  static std::coroutine_handle<> ended(PartOwner& owner) {
+    auto& self = static_cast<Forking&>(owner);
     try {
+      const Destroyed frame(self.running_);
       self.keep(self.part_, self.running_.promise());
     } catch (...) {
       self.fail(std::current_exception());
     }
-    self.running_.destroy();
     return self.next();
   }
 
-  static task<void> launch(ForkPoint& point, std::size_t part) {
+  static task<void> launch(ForkPoint& point, std::uint32_t part) {
     return run(static_cast<Forking&>(point), part);
   }
-  static task<void> run(Forking& self, std::size_t part) {
+  static task<void> run(Forking& self, std::uint32_t part) {
     if (self.failed()) co_return;
     if constexpr (std::is_void_v<T>) {
       co_await self.make_(part);
@@ -108,7 +126,7 @@ class Forking : public ForkPoint {
   }
 
   template <typename Promise>
-  void keep(std::size_t part, Promise& promise) {
+  void keep(std::uint32_t part, Promise& promise) {
     if constexpr (std::is_void_v<T>) {
       promise.take();
     } else {
@@ -118,8 +136,9 @@ class Forking : public ForkPoint {
 
   Make make_;
   [[no_unique_address]] Results results_;
-  std::size_t part_ = 0;  // the one that the strand runs
+  std::uint32_t part_ = 0;  // the one that the strand runs
   Frame running_;
+  bool last_ = false;  // and all the others have ended: it is as if the parent awaited it
 };
 
 struct NoResults {};
@@ -139,7 +158,9 @@ template <std::size_t count, typename Make>
 template <typename T, typename Make>
 [[nodiscard]] auto fork_into(Limit& forks, std::span<T> results, Make make) {
   static_assert(std::is_same_v<T, internal::PartResult<Make>>, "make(part) is a task<T>");
-  return internal::Forking<Make, std::span<T>>(forks, results.size(), std::move(make), results);
+  WEIR_CHECK(results.size() <= std::numeric_limits<std::uint32_t>::max(), "too many parts");
+  return internal::Forking<Make, std::span<T>>(forks, static_cast<std::uint32_t>(results.size()),
+                                               std::move(make), results);
 }
 
 }  // namespace weir::core

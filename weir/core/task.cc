@@ -34,7 +34,6 @@ void TaskPromise::forked_by(ForkPoint& fork, Permit permit, task<void> part) {
 
 std::coroutine_handle<> TaskPromise::tell_owner(std::coroutine_handle<> frame, const Error* error) noexcept {
   const std::uintptr_t kind = owner_ & kOwnerBits;
-  if (kind == kPart) return owner<ForkPoint>().part_ended();
   Processor::current().count_finished();
   if (kind == kForked) {
     ForkPoint& fork = owner<ForkPoint>();

@@ -45,6 +45,12 @@ class ForkPoint;
 template <typename Make, typename Results>
 class Forking;
 
+// Whom a part of a fork tells its end that runs in its parent.
+struct PartOwner {
+  // What to resume.
+  std::coroutine_handle<> (*part_ended)(PartOwner& owner);
+};
+
 // What every task's frame begins with: whom its end is told to. A task is
 // awaited by another, which takes its exception; or a scope or a fork started
 // it, under a permit that it holds, and gets its exception at once.
@@ -79,16 +85,17 @@ class TaskPromise : public Runnable {
     owner_ = reinterpret_cast<std::uintptr_t>(awaiting.address());
   }
   void spawned_by(Scope& scope, Permit permit) { own(&scope, kSpawned, std::move(permit)); }
-  void part_of(ForkPoint& fork) { owner_ = reinterpret_cast<std::uintptr_t>(&fork) | kPart; }
+  void part_of(PartOwner& fork) { owner_ = reinterpret_cast<std::uintptr_t>(&fork) | kPart; }
   // Makes the part a task of its own, and runnable.
   static void forked_by(ForkPoint& fork, Permit permit, task<void> part);
 
   // What to resume once the task has ended. The frame may be gone on return.
   std::coroutine_handle<> ended(std::coroutine_handle<> frame, const Error* error) noexcept {
-    if ((owner_ & kOwnerBits) == 0) {
-      return std::coroutine_handle<>::from_address(reinterpret_cast<void*>(owner_));
+    switch (owner_ & kOwnerBits) {
+      case kAwaiting: return std::coroutine_handle<>::from_address(reinterpret_cast<void*>(owner_));
+      case kPart: return owner<PartOwner>().part_ended(owner<PartOwner>());
+      default: return tell_owner(frame, error);
     }
-    return tell_owner(frame, error);
   }
   // Of an awaited task.
   void rethrow() const {
@@ -96,10 +103,11 @@ class TaskPromise : public Runnable {
   }
 
  private:
-  // In the lowest bits of owner_; 0: a coroutine's frame, which awaits this.
-  static constexpr std::uintptr_t kSpawned = 1;  // a Scope
-  static constexpr std::uintptr_t kPart = 2;     // a ForkPoint, whose strand runs this
-  static constexpr std::uintptr_t kForked = 3;   // a ForkPoint, which made it a task
+  // In the lowest bits of owner_.
+  static constexpr std::uintptr_t kAwaiting = 0;  // a coroutine's frame
+  static constexpr std::uintptr_t kSpawned = 1;   // a Scope
+  static constexpr std::uintptr_t kPart = 2;      // a PartOwner
+  static constexpr std::uintptr_t kForked = 3;    // a ForkPoint, which made it a task
   static constexpr std::uintptr_t kOwnerBits = 3;
 
   bool holds_permit() const { return (owner_ & 1) != 0; }
@@ -211,10 +219,6 @@ class [[nodiscard]] task {
   explicit task(std::coroutine_handle<promise_type> frame) : frame_(frame) {}
 
   std::coroutine_handle<promise_type> release() { return std::exchange(frame_, {}); }
-  std::coroutine_handle<promise_type> release_to(internal::ForkPoint& fork) {
-    frame_.promise().part_of(fork);
-    return release();
-  }
 
   std::coroutine_handle<promise_type> frame_;
 };

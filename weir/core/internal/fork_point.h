@@ -15,66 +15,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <utility>
 
+#include "weir/base/check.h"
 #include "weir/core/internal/run_queue.h"
 #include "weir/core/task.h"
 
 namespace weir::core::internal {
 
-class ForkStack;
-
-class ForkPoint {
- public:
-  ForkPoint(const ForkPoint&) = delete;
-  ForkPoint& operator=(const ForkPoint&) = delete;
-
-  // The part that the strand ran has ended; what to resume.
-  std::coroutine_handle<> part_ended() { return part_ended_(*this); }
-  // A part that was a task has ended; what to resume.
-  std::coroutine_handle<> task_ended() noexcept;
-  // Parts that have not begun are left out from now on.
-  void fail(std::exception_ptr exception) noexcept;
-
-  std::coroutine_handle<> parent() const { return parent_; }
-
- protected:
-  using PartEnded = std::coroutine_handle<> (*)(ForkPoint&);
-  using Launch = task<void> (*)(ForkPoint&, std::size_t part);
-
-  ForkPoint(Limit& limit, std::size_t count, PartEnded part_ended, Launch launch)
-      : limit_(limit), part_ended_(part_ended), launch_(launch), count_(count) {}
-  ~ForkPoint() = default;
-
-  void begin(std::coroutine_handle<> parent);
-  // The strand takes the next part. False: there is none.
-  bool take(std::size_t& part);
-  // There was none: what to resume.
-  std::coroutine_handle<> strand_ended() noexcept;
-  bool failed() const { return failed_.load(std::memory_order_relaxed); }
-  void rethrow() {
-    if (exception_) std::rethrow_exception(std::exchange(exception_, nullptr));
-  }
-
- private:
-  friend class ForkStack;
-
-  std::size_t left() const { return count_ - next_; }
-
-  Limit& limit_;
-  const PartEnded part_ended_;
-  const Launch launch_;
-  std::coroutine_handle<> parent_;
-  // Strand only, as is next_.
-  ForkStack* stack_ = nullptr;  // where it is listed
-  std::size_t next_ = 0;        // the first part that has not begun
-  std::size_t count_;
-  bool helped_ = false;  // parts were made tasks
-  std::atomic<bool> failed_{false};
-  // Parts that are tasks, and one for the strand. Whoever brings it to zero
-  // resumes the parent; acq_rel, so that the parent sees what all have written.
-  std::atomic<std::size_t> running_{1};
-  std::exception_ptr exception_;  // written by who sets failed_
-};
+class ForkPoint;
 
 // The forks of the strand that a worker runs, outermost first. Empty whenever
 // the worker runs no task.
@@ -96,13 +45,14 @@ class ForkStack {
   // If there is nothing to steal here, makes the next part of the outermost
   // fork a task.
   void offer() {
-    if (queue_ != nullptr && queue_->empty() && bottom_ != top_) make_task(*points_[bottom_]);
+    if (queue_ != nullptr && queue_->empty()) make_task();
   }
 
  private:
   static constexpr std::uint32_t kPoints = 256;  // forks further inside get no help
 
-  bool make_task(ForkPoint& point);
+  // Of the outermost.
+  [[gnu::noinline]] bool make_task();
   void settle_all();
 
   const RunQueue* queue_ = nullptr;
@@ -110,5 +60,93 @@ class ForkStack {
   std::uint32_t top_ = 0;
   std::array<ForkPoint*, kPoints> points_{};
 };
+
+class ForkPoint : public PartOwner {
+ public:
+  ForkPoint(const ForkPoint&) = delete;
+  ForkPoint& operator=(const ForkPoint&) = delete;
+
+  // A part that was a task has ended; what to resume.
+  std::coroutine_handle<> task_ended() noexcept;
+  // Parts that have not begun are left out from now on.
+  void fail(std::exception_ptr exception) noexcept;
+
+  std::coroutine_handle<> parent() const { return parent_; }
+
+ protected:
+  // What depends on the type of the parts, beside how they end.
+  using Launch = task<void> (*)(ForkPoint& point, std::uint32_t part);
+
+  ForkPoint(Limit& limit, std::uint32_t count, decltype(PartOwner::part_ended) ended, Launch launch)
+      : PartOwner{ended}, limit_(limit), launch_(launch), count_(count) {}
+  ~ForkPoint() = default;
+
+  void begin(std::coroutine_handle<> parent) {
+    parent_ = parent;
+    if (count_ < 2) return;
+    ForkStack& stack = ForkStack::current();
+    stack.push(*this);
+    stack.offer();
+  }
+  // The strand takes the next part. False: there is none.
+  bool take(std::uint32_t& part) {
+    const std::uint32_t left = count_ - next_;
+    if (left == 0 || failed()) return false;
+    part = next_++;
+    if (left == 1) {
+      if (stack_ != nullptr) stack_->pop(*this);
+    } else if (stack_ == nullptr) {
+      list_again();
+    } else if (part != 0) {
+      stack_->offer();
+    }
+    return true;
+  }
+  // There was none: what to resume.
+  std::coroutine_handle<> strand_ended() noexcept {
+    if (stack_ == nullptr && !helped_) return parent_;
+    return join();
+  }
+
+  // After take(): nobody but the strand is or will be at work for this fork.
+  bool is_last_alone() const { return next_ == count_ && !helped_; }
+
+  bool failed() const { return failed_.load(std::memory_order_relaxed); }
+  void rethrow() {
+    if (exception_) std::rethrow_exception(std::exchange(exception_, nullptr));
+  }
+
+ private:
+  friend class ForkStack;
+
+  void list_again();
+  std::coroutine_handle<> join() noexcept;
+
+  Limit& limit_;
+  const Launch launch_;
+  std::coroutine_handle<> parent_;
+  // Strand only, down to helped_.
+  ForkStack* stack_ = nullptr;  // where it is listed
+  std::uint32_t next_ = 0;      // the first part that has not begun
+  const std::uint32_t count_;
+  bool helped_ = false;  // parts were made tasks
+  std::atomic<bool> failed_{false};
+  // Parts that are tasks, and one for the strand. Whoever brings it to zero
+  // resumes the parent; acq_rel, so that the parent sees what all have written.
+  std::atomic<std::uint32_t> running_{1};
+  std::exception_ptr exception_;  // written by who sets failed_
+};
+
+inline void ForkStack::push(ForkPoint& point) {
+  if (top_ == kPoints) return;
+  points_[top_++] = &point;
+  point.stack_ = this;
+}
+
+inline void ForkStack::pop(ForkPoint& point) {
+  WEIR_DCHECK(points_[top_ - 1] == &point, "forks end from the inside out");
+  point.stack_ = nullptr;
+  if (--top_ == bottom_) top_ = bottom_ = 0;
+}
 
 }  // namespace weir::core::internal
