@@ -18,7 +18,7 @@ Result<Descriptor> Descriptor::adopt(int fd, unsigned processor) {
   Runtime& runtime = Runtime::current();
   internal::Scheduler& scheduler = runtime.scheduler();
   Descriptor descriptor(fd, scheduler.io_states().acquire(), runtime);
-  if (Result<> added = scheduler.processor(processor).poller().add(fd, *descriptor.state_); !added) {
+  if (Result<> added = scheduler.seat(processor).poller->add(fd, *descriptor.state_); !added) {
     return std::unexpected(added.error());
   }
   return descriptor;

@@ -99,6 +99,8 @@ class Forking : public ForkPoint {
     } else {
       running_.promise().part_of(*this);
     }
+    if (yields()) [[unlikely]]
+      return yield(running_.promise());
     return running_;
   }
 

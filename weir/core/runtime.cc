@@ -1,7 +1,10 @@
 #include "weir/core/runtime.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstdio>
+#include <cstdlib>
 
 #include "weir/base/check.h"
 #include "weir/core/internal/cpus.h"
@@ -10,7 +13,42 @@
 namespace weir::core {
 namespace {
 
-constexpr unsigned kProcessorsMax = 256;
+Duration trace_from_environment() {
+  const char* text = std::getenv("WEIR_SCHEDTRACE");
+  if (text == nullptr || *text == '\0') return {};
+  constexpr unsigned kLongest = 1'000'000'000;
+  const unsigned ms = internal::parse_count(text, kLongest);
+  if (ms == 0)
+    std::fprintf(stderr, "weir: WEIR_SCHEDTRACE=%s is not a number of milliseconds: ignored\n", text);
+  return ms * 1ms;
+}
+
+internal::Scheduler::Options scheduler_options(const Runtime::Options& options) {
+  constexpr unsigned kMost = internal::Scheduler::kSeatsMax;
+  unsigned processors = options.processors;
+  if (processors == 0) processors = internal::processors_from_environment();
+  const bool measured = processors == 0;
+  if (measured) processors = internal::usable_cpus(options.system_root);
+  processors = std::min(processors, kMost);
+  const unsigned seats = std::clamp(options.processors_max, processors, kMost);
+  internal::Scheduler::Options result{.processors = processors,
+                                      .seats = measured ? seats : processors,
+                                      .workers_max = std::max(options.workers_max, seats),
+                                      .clock = options.clock,
+                                      .simulation = options.simulation,
+                                      .monitor = {}};
+  if (options.simulation != nullptr) {
+    result.clock = options.simulation;
+    return result;
+  }
+  result.monitor = {
+      .stuck_after = options.clock == nullptr ? options.stuck_after : Duration::zero(),
+      .on_stuck = options.on_stuck,
+      .trace_every = options.trace_every == Duration::zero() ? trace_from_environment() : options.trace_every,
+      .follow_quota = measured,
+      .quota_root = options.system_root};
+  return result;
+}
 
 // Who has which number. A suspended task names its runtime in a byte.
 constinit std::array<std::atomic<Runtime*>, 256> runtimes;
@@ -26,10 +64,9 @@ std::uint8_t take_number(Runtime& runtime) {
 
 }  // namespace
 
-Runtime::Runtime(Options options) : number_(take_number(*this)) {
-  const unsigned wanted = options.processors == 0 ? internal::usable_cpus() : options.processors;
-  scheduler_ = std::make_unique<internal::Scheduler>(*this, std::min(wanted, kProcessorsMax), options.clock);
-}
+Runtime::Runtime(Options options)
+    : number_(take_number(*this)),
+      scheduler_(std::make_unique<internal::Scheduler>(*this, scheduler_options(options))) {}
 
 Runtime::~Runtime() { runtimes[number_].store(nullptr); }
 
@@ -78,27 +115,29 @@ void Runtime::run_task(task<void> main) {
   if (exception) std::rethrow_exception(exception);
 }
 
+bool Runtime::deadlocked() const {
+  const Simulation* simulation = scheduler_->simulation();
+  return simulation != nullptr && simulation->deadlocked();
+}
+
 Runtime::Stats Runtime::stats() const {
-  Stats stats{.processors = scheduler_->size(),
-              .processors_idle = scheduler_->idle(),
-              .processors_spinning = scheduler_->spinning(),
-              .tasks_live = 0,
-              .tasks_spawned = 0,
-              .global_queue = scheduler_->global_size(),
-              .steals = 0};
-  // All that ended first, then all that were spawned: so that each one counted
-  // as ended is counted as spawned too, on whichever processors it was.
-  std::uint64_t finished = 0;
-  for (unsigned index = 0; index < scheduler_->size(); ++index) {
-    finished += scheduler_->processor(index).finished();
-  }
-  for (unsigned index = 0; index < scheduler_->size(); ++index) {
-    const internal::Processor& processor = scheduler_->processor(index);
-    stats.tasks_spawned += processor.spawned();
-    stats.steals += processor.steals();
-  }
-  stats.tasks_live = stats.tasks_spawned - finished;
-  return stats;
+  const internal::Scheduler::Counts counts = scheduler_->counts();
+  const internal::BlockingPool::Stats blocking = scheduler_->blocking().stats();
+  return {.processors = scheduler_->active(),
+          .processors_idle = scheduler_->idle(),
+          .processors_spinning = scheduler_->spinning(),
+          .tasks_live = counts.spawned - counts.finished,
+          .tasks_spawned = counts.spawned,
+          .global_queue = scheduler_->global_size(),
+          .steals = counts.steals,
+          .workers = scheduler_->workers(),
+          .workers_spare = scheduler_->spares(),
+          .stuck = scheduler_->monitor().stuck(),
+          .stand_ins = scheduler_->monitor().stand_ins(),
+          .stand_ins_refused = scheduler_->monitor().refused(),
+          .blocking_threads = blocking.threads,
+          .blocking_queued = blocking.queued,
+          .blocking_refused = blocking.refused};
 }
 
 }  // namespace weir::core

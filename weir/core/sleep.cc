@@ -17,8 +17,9 @@ Sleep sleep_until(Context& context, TimePoint until) { return {context, until}; 
 Sleep sleep_for(Context& context, Duration duration) { return {context, saturating_add(now(), duration)}; }
 
 void Yield::await_suspend(TaskHandle task) {
-  internal::ForkStack::current().settle();
-  internal::Processor::current().yield(task.runnable());
+  internal::Processor& processor = internal::Processor::current();
+  processor.forks().settle();
+  processor.yield(task.runnable());
 }
 
 }  // namespace weir::core

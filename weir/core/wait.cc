@@ -18,8 +18,8 @@ Wait::Wait(Context& context, WaitReason reason, TimePoint deadline) : Parking(re
 bool Wait::suspend(TaskHandle task) {
   // The timer goes to the wheel of the processor this runs on now; after
   // resumption, on whichever processor, it is cancelled there.
-  internal::ForkStack::current().settle();
   internal::Processor& processor = internal::Processor::current();
+  processor.forks().settle();
   since_ = internal::coarse(processor.time_of_step());
   if (const TimePoint deadline{Duration(at_)}; deadline != kNever) {
     timed_ = true;
@@ -31,7 +31,7 @@ bool Wait::suspend(TaskHandle task) {
 }
 
 Wake Wait::finish() {
-  if (timed_) Runtime::numbered(runtime_).scheduler().processor(processor_).timers().cancel(*this);
+  if (timed_) Runtime::numbered(runtime_).scheduler().seat(processor_).timers.cancel(*this);
   context_->withdraw(*this);
   return outcome();
 }

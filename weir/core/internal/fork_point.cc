@@ -8,16 +8,19 @@
 #include "weir/core/limit.h"
 
 namespace weir::core::internal {
-namespace {
-
-[[gnu::tls_model("initial-exec")]] constinit thread_local ForkStack stack_of_thread;
-
-}  // namespace
-
-[[gnu::noinline]] ForkStack& ForkStack::current() { return stack_of_thread; }
+ForkStack& ForkStack::current() { return Processor::current().forks(); }
 
 // The strand has waited since it was listed, or the stack was full.
 void ForkPoint::list_again() { ForkStack::current().push(*this); }
+
+std::coroutine_handle<> ForkPoint::yield(TaskPromise& part) {
+  yields_ = false;
+  Processor& processor = Processor::current();
+  processor.forks().settle();
+  processor.forks().yielded();
+  processor.yield(part);
+  return std::noop_coroutine();
+}
 
 std::coroutine_handle<> ForkPoint::join() noexcept {
   if (stack_ != nullptr) stack_->pop(*this);  // parts were left out

@@ -9,7 +9,6 @@
 // helps with costs no atomic instruction.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <coroutine>
 #include <cstddef>
@@ -18,48 +17,10 @@
 #include <utility>
 
 #include "weir/base/check.h"
-#include "weir/core/internal/run_queue.h"
+#include "weir/core/internal/fork_stack.h"
 #include "weir/core/task.h"
 
 namespace weir::core::internal {
-
-class ForkPoint;
-
-// The forks of the strand that a worker runs, outermost first. Empty whenever
-// the worker runs no task.
-class ForkStack {
- public:
-  // The calling thread's.
-  static ForkStack& current();
-
-  // Where an idle processor looks for work; null: there is no other processor.
-  void serve(const RunQueue* queue) { queue_ = queue; }
-
-  void push(ForkPoint& point);
-  void pop(ForkPoint& point);
-  // The strand is about to wait: whatever may become a task does so now, for
-  // the worker turns to others.
-  void settle() {
-    if (bottom_ != top_) settle_all();
-  }
-  // If there is nothing to steal here, makes the next part of the outermost
-  // fork a task.
-  void offer() {
-    if (queue_ != nullptr && queue_->empty()) make_task();
-  }
-
- private:
-  static constexpr std::uint32_t kPoints = 256;  // forks further inside get no help
-
-  // Of the outermost.
-  [[gnu::noinline]] bool make_task();
-  void settle_all();
-
-  const RunQueue* queue_ = nullptr;
-  std::uint32_t bottom_ = 0;
-  std::uint32_t top_ = 0;
-  std::array<ForkPoint*, kPoints> points_{};
-};
 
 class ForkPoint : public PartOwner {
  public:
@@ -93,6 +54,8 @@ class ForkPoint : public PartOwner {
     const std::uint32_t left = count_ - next_;
     if (left == 0 || failed()) return false;
     part = next_++;
+    if (stack_ != nullptr && stack_->is_asked_to_yield()) [[unlikely]]
+      yields_ = true;
     if (left == 1) {
       if (stack_ != nullptr) stack_->pop(*this);
     } else if (stack_ == nullptr) {
@@ -102,6 +65,10 @@ class ForkPoint : public PartOwner {
     }
     return true;
   }
+  // The part that was taken waits behind what is runnable here: the worker is
+  // asked to turn to others.
+  bool yields() const { return yields_; }
+  std::coroutine_handle<> yield(TaskPromise& part);
   // There was none: what to resume.
   std::coroutine_handle<> strand_ended() noexcept {
     if (stack_ == nullptr && !helped_) return parent_;
@@ -130,6 +97,7 @@ class ForkPoint : public PartOwner {
   std::uint32_t next_ = 0;      // the first part that has not begun
   const std::uint32_t count_;
   bool helped_ = false;  // parts were made tasks
+  bool yields_ = false;
   std::atomic<bool> failed_{false};
   // Parts that are tasks, and one for the strand. Whoever brings it to zero
   // resumes the parent; acq_rel, so that the parent sees what all have written.

@@ -30,13 +30,8 @@ constexpr std::uint64_t kClockCyclesMax = 12'000;
 
 }  // namespace
 
-Processor::Processor(Scheduler& scheduler, unsigned index, TimePoint start)
-    : scheduler_(scheduler),
-      index_(index),
-      poller_(make_epoll_poller()),
-      timers_(start),
-      now_(start),
-      random_(index * 2'654'435'761u + 1) {}
+Processor::Processor(Scheduler& scheduler, unsigned number, TimePoint start)
+    : scheduler_(scheduler), now_(start), random_(number * 2'654'435'761u + 1) {}
 
 [[gnu::noinline]] Processor* Processor::current_or_null() { return current_processor; }
 
@@ -49,33 +44,53 @@ Runtime& Processor::runtime() const { return scheduler_.runtime(); }
 
 void Processor::run() {
   WEIR_CHECK(current_processor == nullptr, "this thread serves a processor already");
-  current_processor = this;
-  ForkStack::current().serve(scheduler_.size() > 1 ? &queue_ : nullptr);
-  read_clock();
-  while (Runnable* runnable = find_runnable()) {
-    in_task_ = true;
-    runnable->resume();
-    in_task_ = false;
+  thread_ = SampledThread::calling();
+  while (scheduler_.wait_for_seat(*this)) {
+    const Serving serving(*this);
+    clock_cycles_ = 0;
+    while (Runnable* runnable = find_runnable()) execute(*runnable);
+    leave_seat();
   }
-  ForkStack::current().serve(nullptr);
-  current_processor = nullptr;
+}
+
+Processor::Serving::Serving(Processor& processor) {
+  current_processor = &processor;
+  const bool alone = processor.scheduler_.size() == 1;
+  processor.forks_.serve(alone ? nullptr : &processor.queue_);
+}
+Processor::Serving::~Serving() { current_processor = nullptr; }
+
+void Processor::execute(Runnable& runnable) {
+  const std::coroutine_handle<> handle = runnable.handle();
+  // For the monitor. relaxed: published by the step. A frame begins with the
+  // address of the function that goes on with it.
+  frame_.store(handle.address(), std::memory_order_relaxed);
+  function_.store(*static_cast<const void* const*>(handle.address()), std::memory_order_relaxed);
+  const std::uint32_t step = step_.load(std::memory_order_relaxed);
+  step_.store(step + 1, std::memory_order_release);
+  handle.resume();
+  step_.store(step + 2, std::memory_order_release);
 }
 
 Runnable* Processor::find_runnable() {
   for (;;) {
-    if (scheduler_.stopping()) return nullptr;
+    if (scheduler_.stopping() || unseated()) return nullptr;
     ++tick_;
     read_clock();
-    fire_timers(timers_);
+    fire_timers(seat_->timers);
+    if (seat_->index >= scheduler_.active()) [[unlikely]] {
+      relay();
+      continue;
+    }
     Runnable* found = nullptr;
     if (tick_ % kGlobalQueueTick == 0) {
       // A processor that always has work looks at its sockets here.
-      poller_->poll(now_, now_);
+      seat_->poll(now_);
       found = take_global(1);
     }
     if (found == nullptr) found = take_local();
     if (found == nullptr) found = take_global(RunQueue::kCapacity / 2);
-    if (found == nullptr && poller_->poll(now_, now_) > 0) found = take_local();
+    if (found == nullptr && seat_->poll(now_) > 0) found = take_local();
     if (found == nullptr) found = steal();
     if (found != nullptr) {
       scheduler_.stop_spinning(*this);
@@ -110,32 +125,74 @@ Runnable* Processor::take_global(std::uint32_t most) {
 }
 
 Runnable* Processor::steal() {
-  if (scheduler_.size() == 1 || !scheduler_.try_start_spinning(*this)) return nullptr;
+  if (scheduler_.active() == 1 || !scheduler_.try_start_spinning(*this)) return nullptr;
   const unsigned count = scheduler_.size();
   for (int round = 0; round < kStealRounds; ++round) {
     const std::uint32_t offset = random_below(count);
     for (unsigned i = 0; i < count; ++i) {
-      Processor& victim = scheduler_.processor((offset + i) % count);
-      if (&victim == this) continue;
-      if (Runnable* stolen = queue_.steal_from(victim.queue_, round == kStealRounds - 1)) {
-        bump(steals_);
-        return stolen;
-      }
-      // Its owner may be busy with one task for long: its timers are ours.
-      fire_timers(victim.timers_);
-      if (Runnable* fired = take_local()) return fired;
+      Seat& seat = scheduler_.seat((offset + i) % count);
+      if (&seat == seat_) continue;
+      if (Runnable* stolen = steal_from(seat, round == kStealRounds - 1)) return stolen;
     }
   }
   return nullptr;
 }
 
+Runnable* Processor::steal_from(Seat& seat, bool with_next) {
+  Processor& victim = *seat.holder.load(std::memory_order_acquire);
+  if (Runnable* stolen = queue_.steal_from(victim.queue_, with_next)) {
+    bump(steals_);
+    return stolen;
+  }
+  // Its holder may be busy with one task for long: its timers are ours.
+  fire_timers(seat.timers);
+  return take_local();
+}
+
 void Processor::park() {
   if (!scheduler_.begin_idle(*this)) return;
   WEIR_SHAKE_HERE("park");
+  // Who had the seat before may be polling still, for a moment, and swallow a
+  // notification. So: claim first, then see whether one was sent; the relaxed
+  // loads see it, because the claim acquires what the other's poll had acquired.
   tidy_frames();
-  poller_->poll(now_, timers_.next());
+  if (seat_->claim_poller()) {
+    if (idle_.load(std::memory_order_relaxed) && !scheduler_.stopping()) {
+      seat_->poller->poll(now_, seat_->timers.next());
+    }
+    seat_->release_poller();
+  }
   scheduler_.end_idle(*this);
   clock_cycles_ = 0;
+}
+
+// In a seat above the number of processors that may run tasks: hands on what
+// its timers and its sockets make runnable, and runs nothing.
+void Processor::relay() {
+  hand_over_queue();
+  scheduler_.stop_spinning(*this);
+  if (!seat_->claim_poller()) return;
+  if (!scheduler_.stopping() && seat_->index >= scheduler_.active()) {
+    seat_->poller->poll(now_, seat_->timers.next());
+  }
+  seat_->release_poller();
+  clock_cycles_ = 0;
+}
+
+// Another has the seat: it finds what was left here, and looks at the timers
+// anew, to which this one may have added.
+void Processor::leave_seat() {
+  hand_over_queue();
+  scheduler_.stop_spinning(*this);
+  seat_->poller->notify();
+}
+
+void Processor::hand_over_queue() {
+  RunnableList all = queue_.take_all();
+  if (all.size == 0) return;
+  WEIR_SHAKE_HERE("hand over: taken");
+  scheduler_.push_global(all);
+  scheduler_.wake_one();
 }
 
 void Processor::spawn(Runnable& runnable) {
@@ -145,16 +202,26 @@ void Processor::spawn(Runnable& runnable) {
 }
 
 void Processor::ready(Runnable& runnable) {
-  if (!in_task_) {  // the poller or a timer: more may come, and this processor is about to look
+  if (!in_task()) {  // the poller or a timer: more may come, and this processor is about to look
     enqueue(runnable);
     if (queue_.size() > 1) scheduler_.wake_one();
     return;
   }
-  if (Runnable* kicked = queue_.set_next(&runnable)) enqueue(*kicked);
+  if (unseated()) {
+    enqueue(runnable);
+  } else if (Runnable* kicked = queue_.set_next(&runnable)) {
+    enqueue(*kicked);
+  }
   scheduler_.wake_one();
 }
 
 void Processor::enqueue(Runnable& runnable) {
+  if (unseated()) [[unlikely]] {  // nobody steals here any more
+    RunnableList one;
+    one.push(runnable);
+    scheduler_.push_global(one);
+    return;
+  }
   while (!queue_.push(runnable)) {
     RunnableList half;
     if (!queue_.take_half(half)) continue;

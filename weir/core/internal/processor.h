@@ -1,18 +1,20 @@
-// A processor: the right to run tasks, and what goes with it: a run queue,
-// timers, a poller and a cached time. One worker thread serves it.
+// A processor: what one worker thread needs to run tasks: a run queue, counters
+// and a cached time, all its own. It runs them while it holds a seat
+// (seat.h), which brings timers and a poller.
 //
-// "Owner" below is the worker that serves the processor; everything it holds
-// can be served by another processor too, which is what stealing does.
+// "Owner" below is the worker thread. Its queue can be emptied by others, which
+// is what stealing does, and what the monitor does when a task gets stuck.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
-#include <memory>
+#include <semaphore>
 
 #include "weir/base/clock.h"
-#include "weir/core/internal/poller.h"
+#include "weir/core/internal/fork_stack.h"
 #include "weir/core/internal/run_queue.h"
-#include "weir/core/internal/timer.h"
+#include "weir/core/internal/seat.h"
+#include "weir/core/internal/stack_sample.h"
 
 namespace weir::core {
 class Runtime;
@@ -21,10 +23,11 @@ class Runtime;
 namespace weir::core::internal {
 
 class Scheduler;
+class SimulatedOrder;
 
 class Processor {
  public:
-  Processor(Scheduler& scheduler, unsigned index, TimePoint start);
+  Processor(Scheduler& scheduler, unsigned number, TimePoint start);
   Processor(const Processor&) = delete;
   Processor& operator=(const Processor&) = delete;
 
@@ -32,7 +35,8 @@ class Processor {
   static Processor& current();
   static Processor* current_or_null();
 
-  // The worker's loop: runs tasks until the scheduler stops. Owner.
+  // The worker's loop: runs tasks while it has a seat, waits for one while it
+  // has none, until the scheduler stops. Owner.
   void run();
 
   // A new task. Runs after what is queued here, or elsewhere. Owner.
@@ -45,7 +49,8 @@ class Processor {
 
   void count_finished() { bump(finished_); }
 
-  unsigned index() const { return index_; }
+  // The seat's: two workers have it at once while one of them is stuck.
+  unsigned index() const { return seat_->index; }
   Runtime& runtime() const;
   // At most a few microseconds old. Owner.
   TimePoint now() {
@@ -54,17 +59,28 @@ class Processor {
   }
   // As it was when the running task was taken up.
   TimePoint time_of_step() const { return now_; }
-  TimerWheel& timers() { return timers_; }
-  Poller& poller() { return *poller_; }
+  // Owner, but for what it says of others.
+  ForkStack& forks() { return forks_; }
+  TimerWheel& timers() { return seat_->timers; }
+  Poller& poller() { return *seat_->poller; }
 
   std::uint64_t spawned() const { return spawned_.load(std::memory_order_relaxed); }
   // acquire: who sees a task ended sees it spawned, on whichever processor.
   std::uint64_t finished() const { return finished_.load(std::memory_order_acquire); }
   std::uint64_t steals() const { return steals_.load(std::memory_order_relaxed); }
   bool has_work() const { return !queue_.empty(); }
+  std::uint32_t queued() const { return queue_.size(); }
+
+  // What it runs, for the monitor: a moment's view. Odd while in a task, and
+  // another number for each.
+  std::uint32_t step() const { return step_.load(std::memory_order_acquire); }
+  const void* frame() const { return frame_.load(std::memory_order_relaxed); }
+  const void* function() const { return function_.load(std::memory_order_relaxed); }
+  const SampledThread& thread() const { return thread_; }
 
  private:
   friend class Scheduler;
+  friend class SimulatedOrder;
 
   static void bump(std::atomic<std::uint64_t>& counter) {
     // Owner processor only: readers may see an older value, never a torn one.
@@ -72,41 +88,67 @@ class Processor {
     counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   }
 
+  // While it lives, the calling thread's tasks are this processor's.
+  struct Serving {
+    explicit Serving(Processor& processor);
+    ~Serving();
+    Serving(const Serving&) = delete;
+    Serving& operator=(const Serving&) = delete;
+  };
+
+  void execute(Runnable& runnable);
   Runnable* find_runnable();
   Runnable* take_local();
   Runnable* take_global(std::uint32_t most);
   Runnable* steal();
+  Runnable* steal_from(Seat& seat, bool with_next);
   void park();
+  void relay();
+  void leave_seat();
+  void hand_over_queue();
   void enqueue(Runnable& runnable);
   void fire_timers(TimerWheel& timers);
   void read_clock();
   std::uint32_t random_below(std::uint32_t bound);
 
+  bool in_task() const { return (step_.load(std::memory_order_relaxed) & 1) != 0; }
+  // relaxed: it will learn it a little later, and then the queue is emptied
+  // once more.
+  bool unseated() const { return unseated_.load(std::memory_order_relaxed); }
+
   // Constant after construction.
   Scheduler& scheduler_;
-  const unsigned index_;
-  const std::unique_ptr<Poller> poller_;
 
   RunQueue queue_;
-  TimerWheel timers_;
+  ForkStack forks_;
 
   // Owner only.
+  Seat* seat_ = nullptr;  // the one it holds, or the one that was taken from it
   TimePoint now_;
   std::uint64_t clock_cycles_ = 0;  // the cycle counter when now_ was read; 0: to be read anew
   std::uint32_t tick_ = 0;
   std::uint32_t next_in_a_row_ = 0;  // run-next slots taken since the ring was last looked at
   std::uint32_t random_;
-  bool in_task_ = false;
   bool spinning_ = false;  // also written by the waker, while this is parked
 
-  // Guarded by the scheduler's idle lock.
-  bool idle_ = false;
-  Processor* next_idle_ = nullptr;
+  // Written under the scheduler's idle lock.
+  std::atomic<bool> idle_{false};  // relaxed: see park()
+  std::atomic<bool> unseated_{false};
+  Processor* next_idle_ = nullptr;  // guarded by it
+
+  // A seat for a spare one: written before the semaphore is released.
+  Seat* offered_ = nullptr;
+  std::binary_semaphore offer_{0};
+  Processor* next_spare_ = nullptr;  // guarded by the scheduler's spare lock
 
   // Owner writes, anyone reads.
+  std::atomic<std::uint32_t> step_{0};
+  std::atomic<const void*> frame_{nullptr};
+  std::atomic<const void*> function_{nullptr};
   std::atomic<std::uint64_t> spawned_{0};
   std::atomic<std::uint64_t> finished_{0};
   std::atomic<std::uint64_t> steals_{0};
+  SampledThread thread_;  // set before its first task
 };
 
 }  // namespace weir::core::internal

@@ -100,6 +100,21 @@ Runnable* RunQueue::steal_from(RunQueue& victim, bool with_next) {
   }
 }
 
+RunnableList RunQueue::take_all() {
+  RunnableList taken;
+  if (Runnable* next = take_next()) taken.push(*next);
+  std::uint32_t head = head_.load(std::memory_order_acquire);
+  // acquire, unlike the owner in pop(): the slots' contents were published by tail.
+  while (head != tail_.load(std::memory_order_acquire)) {
+    Runnable* runnable = slots_[head % kCapacity].load(std::memory_order_relaxed);
+    WEIR_SHAKE_HERE("take_all: read");
+    if (!head_.compare_exchange_weak(head, head + 1, std::memory_order_acq_rel)) continue;
+    taken.push(*runnable);
+    ++head;
+  }
+  return taken;
+}
+
 bool RunQueue::empty() const { return size() == 0; }
 
 std::uint32_t RunQueue::size() const {

@@ -43,6 +43,10 @@ class RunQueue {
   // empty and `with_next`.
   Runnable* steal_from(RunQueue& victim, bool with_next);
 
+  // Anyone. All that is in it now, the run-next slot first; one at a time, so
+  // that its owner may go on pushing.
+  RunnableList take_all();
+
   // Anyone; a snapshot that may be stale.
   bool empty() const;
   std::uint32_t size() const;

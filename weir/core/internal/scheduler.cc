@@ -2,39 +2,69 @@
 
 #include <algorithm>
 #include <mutex>
+#include <new>
 #include <system_error>
-#include <thread>
+#include <utility>
 
 #include "weir/base/check.h"
 #include "weir/core/internal/shake.h"
+#include "weir/core/internal/simulated_order.h"
 #include "weir/core/runtime.h"
 
 namespace weir::core::internal {
 
-Scheduler::Scheduler(Runtime& runtime, unsigned processors, const Clock* clock)
-    : runtime_(runtime), clock_(clock) {
-  const TimePoint start = clock == nullptr ? SystemClock::read() : clock->now();
-  for (unsigned index = 0; index < processors; ++index) {
-    processors_.push_back(std::make_unique<Processor>(*this, index, start));
+Scheduler::Scheduler(Runtime& runtime, Options options)
+    : runtime_(runtime),
+      options_(std::move(options)),
+      active_(options_.processors),
+      blocking_({.threads_max = options_.workers_max, .inline_only = options_.simulation != nullptr}),
+      monitor_(*this, options_.monitor) {
+  WEIR_CHECK(options_.processors <= options_.seats, "as many seats as processors");
+  const TimePoint start = time();
+  for (unsigned index = 0; index < options_.seats; ++index) {
+    seats_.push_back(std::make_unique<Seat>(
+        index, start, simulation() == nullptr ? make_epoll_poller() : make_absent_poller()));
+    workers_.push_back(std::make_unique<Processor>(*this, index, start));
+    Processor& worker = *workers_.back();
+    seats_.back()->holder.store(&worker, std::memory_order_release);
+    worker.seat_ = seats_.back().get();
+    worker.offer_.release();
   }
+  workers_count_.store(size(), std::memory_order_relaxed);
 }
 
+Scheduler::~Scheduler() = default;
+
 void Scheduler::run() {
-  std::vector<std::jthread> workers;
+  if (simulation() != nullptr) {
+    SimulatedOrder(*this, *simulation()).run();
+    return;
+  }
+  start_workers();
+  monitor_.start();
+  workers_[0]->run();
+  monitor_.stop();
+  threads_.clear();  // joins; the monitor, which alone adds to them, has ended
+  blocking_.stop();
+}
+
+void Scheduler::start_workers() {
   try {
     for (unsigned index = 1; index < size(); ++index) {
-      workers.emplace_back([this, index] { processors_[index]->run(); });
+      threads_.emplace_back([worker = workers_[index].get()] { worker->run(); });
     }
   } catch (const std::system_error&) {
     // Those that run already would be waited for, and never end.
     WEIR_CHECK(false, "no thread for a processor: raise the limit of threads or memory, or ask for fewer");
   }
-  processors_[0]->run();
 }
 
 void Scheduler::stop() {
-  stopping_.store(true, std::memory_order_release);
-  for (const auto& processor : processors_) processor->poller().notify();
+  stopping_.store(true, std::memory_order_seq_cst);
+  for (const auto& seat : seats_) seat->poller->notify();
+  const std::lock_guard guard(spare_lock_);
+  for (Processor* spare = spare_list_; spare != nullptr; spare = spare->next_spare_) spare->offer_.release();
+  spare_list_ = nullptr;
 }
 
 void Scheduler::inject(Runnable& runnable) {
@@ -54,7 +84,7 @@ RunnableList Scheduler::take_global(std::uint32_t most) {
   RunnableList taken;
   if (global_empty()) return taken;
   const std::lock_guard guard(global_lock_);
-  const std::uint32_t share = std::min({global_.size, global_.size / size() + 1, most});
+  const std::uint32_t share = std::min({global_.size, global_.size / active() + 1, most});
   while (taken.size < share) taken.push(*global_.pop());
   global_size_.store(global_.size, std::memory_order_relaxed);
   return taken;
@@ -72,7 +102,7 @@ void Scheduler::wake_one() {
       return;  // the one that spins will see it, or wake another when it finds other work
     }
     if (Processor* woken = take_idle()) {
-      woken->poller().notify();
+      woken->seat_->poller->notify();
       return;
     }
     WEIR_SHAKE_HERE("wake_one: nobody sleeps");
@@ -83,19 +113,25 @@ void Scheduler::wake_one() {
 }
 
 Processor* Scheduler::take_idle() {
-  const std::lock_guard guard(idle_lock_);
-  Processor* woken = idle_list_;
-  if (woken != nullptr) {
+  Processor* woken = nullptr;
+  bool monitor_asleep = false;
+  {
+    const std::lock_guard guard(idle_lock_);
+    woken = idle_list_;
+    if (woken == nullptr) return nullptr;
     remove_idle_locked(*woken);
     woken->spinning_ = true;
+    monitor_asleep = std::exchange(monitor_asleep_, false);
   }
+  wake_monitor_if(monitor_asleep);
   return woken;
 }
 
 bool Scheduler::begin_idle(Processor& processor) {
   {
     const std::lock_guard guard(idle_lock_);
-    processor.idle_ = true;
+    if (processor.unseated()) return false;
+    processor.idle_.store(true, std::memory_order_relaxed);
     processor.next_idle_ = idle_list_;
     idle_list_ = &processor;
     idle_count_.fetch_add(1, std::memory_order_relaxed);
@@ -120,8 +156,14 @@ bool Scheduler::begin_idle(Processor& processor) {
 }
 
 void Scheduler::end_idle(Processor& processor) {
-  const std::lock_guard guard(idle_lock_);
-  if (processor.idle_) remove_idle_locked(processor);
+  bool monitor_asleep = false;
+  {
+    const std::lock_guard guard(idle_lock_);
+    if (!processor.idle_.load(std::memory_order_relaxed)) return;
+    remove_idle_locked(processor);
+    monitor_asleep = std::exchange(monitor_asleep_, false);
+  }
+  wake_monitor_if(monitor_asleep);
 }
 
 void Scheduler::remove_idle_locked(Processor& processor) {
@@ -129,19 +171,22 @@ void Scheduler::remove_idle_locked(Processor& processor) {
   while (*link != &processor) link = &(*link)->next_idle_;
   *link = processor.next_idle_;
   processor.next_idle_ = nullptr;
-  processor.idle_ = false;
+  processor.idle_.store(false, std::memory_order_relaxed);
   idle_count_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 bool Scheduler::any_work() const {
   if (!global_empty()) return true;
-  return std::ranges::any_of(processors_, [](const auto& processor) { return processor->has_work(); });
+  for (unsigned index = 0; index < size(); ++index) {
+    if (holder(index).has_work()) return true;
+  }
+  return false;
 }
 
 bool Scheduler::try_start_spinning(Processor& processor) {
   if (processor.spinning_) return true;
   // At most half of those that are busy: more would only contend.
-  if (2 * spinning() >= size() - std::min(size(), idle())) return false;
+  if (2 * spinning() >= active() - std::min(active(), idle())) return false;
   processor.spinning_ = true;
   spinning_count_.fetch_add(1, std::memory_order_seq_cst);
   return true;
