@@ -78,7 +78,8 @@ class Channel {
     return {context, deadline, *this};
   }
 
-  // The same as cases of a select(). `value` lives until it has ended.
+  // The same as cases of a select(). `value` lives until it has ended, and may
+  // be offered by several of them.
   Sending on_send(Sent value) { return Sending(*this, static_cast<Sent>(value)); }
   Receiving on_receive() { return Receiving(*this); }
 

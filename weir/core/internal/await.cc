@@ -8,7 +8,7 @@ bool Waiting::suspend(Operation& operation, TaskHandle task) {
   {
     const std::lock_guard guard(*operation.source_lock());
     if (operation.try_locked()) return false;
-    operation.wait_on(wait_.emplace(context_, operation.reason(), deadline_).parking());
+    operation.wait_on(wait_.emplace(context_, operation.reason(), deadline_).parking(), true);
     if (!operation.enqueue_locked()) {
       wait_.reset();
       return false;

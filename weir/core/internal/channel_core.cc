@@ -67,15 +67,15 @@ void ChannelCore::relocate(void* to, void* from) const {
 // relaxed throughout: exchanges on one word have one order, so a claim either
 // came before the flag, and the position shows it, or fails.
 void ChannelCore::freeze() {
-  if ((tail_.load(std::memory_order_relaxed) & kFrozen) != 0) return;
+  if (frozen()) return;
   tail_.fetch_or(kFrozen, std::memory_order_relaxed);
   WEIR_SHAKE_HERE("channel: half frozen");
   head_.fetch_or(kFrozen, std::memory_order_relaxed);
 }
 
 void ChannelCore::thaw() {
-  if (closed_ || capacity_ == 0 || !senders_.empty() || !receivers_.empty()) return;
-  // Frozen, so nobody else writes them.
+  if (!frozen() || closed_ || capacity_ == 0 || !senders_.empty() || !receivers_.empty()) return;
+  // While it is frozen nobody else writes them.
   tail_.store(tail_.load(std::memory_order_relaxed) & ~kFrozen, std::memory_order_relaxed);
   WEIR_SHAKE_HERE("channel: half thawed");
   head_.store(head_.load(std::memory_order_relaxed) & ~kFrozen, std::memory_order_relaxed);
@@ -132,6 +132,19 @@ ChannelReceive* ChannelCore::next_receiver() {
   return receiver;
 }
 
+bool ChannelCore::hand_over(void* to, void* from, Operation& other) const {
+  // Several cases of a select may offer one value: only who has won takes it.
+  if (!other.alone()) {
+    if (!other.fulfil()) return false;
+    construct(to, from);
+    return true;
+  }
+  construct(to, from);
+  if (other.fulfil()) return true;
+  take_back(from, to);
+  return false;
+}
+
 bool ChannelCore::send_locked(ChannelSend& send) {
   freeze();
   if (closed_) {
@@ -139,13 +152,10 @@ bool ChannelCore::send_locked(ChannelSend& send) {
     return true;
   }
   while (ChannelReceive* receiver = next_receiver()) {
-    // The value first: who is woken may be gone.
-    construct(receiver->storage_, send.value_);
-    if (receiver->fulfil()) {
+    if (hand_over(receiver->storage_, send.value_, *receiver)) {
       thaw();
       return true;
     }
-    take_back(send.value_, receiver->storage_);
   }
   if (full_locked()) return false;
   std::byte* slot = free_slot_locked();
@@ -164,20 +174,16 @@ bool ChannelCore::receive_locked(ChannelReceive& receive) {
     // The place that came free is the first waiting sender's.
     while (ChannelSend* sender = next_sender()) {
       std::byte* slot = free_slot_locked();
-      construct(value_in(slot), sender->value_);
-      if (sender->fulfil()) {
+      if (hand_over(value_in(slot), sender->value_, *sender)) {
         push_locked(slot);
         break;
       }
-      take_back(sender->value_, value_in(slot));
     }
     thaw();
     return true;
   }
   while (ChannelSend* sender = next_sender()) {  // there are some only if it stores nothing
-    construct(receive.storage_, sender->value_);
-    if (sender->fulfil()) return true;
-    take_back(sender->value_, receive.storage_);
+    if (hand_over(receive.storage_, sender->value_, *sender)) return true;
   }
   if (!closed_) return false;
   receive.refuse(Operation::Refusal::closed);

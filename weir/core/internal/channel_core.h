@@ -112,8 +112,9 @@ class ChannelCore {
   // All below: with lock_ held.
   bool send_locked(ChannelSend& send);
   bool receive_locked(ChannelReceive& receive);
+  bool frozen() const { return (tail_.load(std::memory_order_relaxed) & kFrozen) != 0; }
   void freeze();
-  void thaw();
+  void thaw();  // if nothing keeps it frozen
   bool full_locked() const;
   bool empty_locked() const;
   // The slot at tail (head) once nobody is busy with it.
@@ -124,6 +125,9 @@ class ChannelCore {
   ChannelSend* next_sender();
   ChannelReceive* next_receiver();
 
+  // Constructs `to` from `from` and ends the wait of `other`, whose value one of
+  // the two is; neither, and false, when that has ended otherwise.
+  bool hand_over(void* to, void* from, Operation& other) const;
   std::byte* value_in(std::byte* slot) const { return slot + type_.value_offset; }
   void construct(void* to, void* from) const;
   void take_back(void* to, void* from) const;

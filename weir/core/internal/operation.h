@@ -56,10 +56,19 @@ class Operation : public ListNode<> {
   // All of the above that is possible without waiting.
   bool try_without_waiting();
 
-  void wait_on(Parking& parking) { parking_ = &parking; }
+  // `alone`: its task waits for nothing else, and goes on without the lock once
+  // this is fulfilled. Otherwise the task takes the lock before it looks at what
+  // came of the operation.
+  void wait_on(Parking& parking, bool alone) {
+    parking_ = &parking;
+    alone_ = alone;
+  }
 
-  // By the source, with its lock held and after its part is done: false when
-  // the wait has ended otherwise. When true, `this` may be gone on return.
+  bool alone() const { return alone_; }
+
+  // By the source, with its lock held: false when the wait has ended otherwise.
+  // When true and alone(), `this` may be gone on return, so that the source has
+  // done its part before.
   bool fulfil() {
     fulfilled_ = true;
     if (parking_->wake(Wake::ready)) return true;
@@ -81,6 +90,7 @@ class Operation : public ListNode<> {
  private:
   Refusal refusal_ = Refusal::none;
   bool fulfilled_ = false;  // guarded by the source's lock
+  bool alone_ = true;
   Parking* parking_ = nullptr;
 };
 

@@ -82,7 +82,7 @@ std::size_t SelectCore::enqueue_locked(Cases cases) {
   for (Operation* operation : cases) deadline = std::min(deadline, operation->due());
   Parking& parking = wait_.emplace(context_, WaitReason::select, deadline).parking();
   for (std::size_t i = 0; i < cases.size(); ++i) {
-    cases[i]->wait_on(parking);
+    cases[i]->wait_on(parking, false);
     if (!cases[i]->enqueue_locked()) return i;
   }
   return kNone;
