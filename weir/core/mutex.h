@@ -15,6 +15,8 @@
 
 namespace weir::core {
 
+class Condition;
+
 class Mutex {
  public:
   // Unlocks when destroyed. Move-only.
@@ -23,28 +25,37 @@ class Mutex {
     Guard(Guard&& other) noexcept : mutex_(std::exchange(other.mutex_, nullptr)) {}
     Guard& operator=(Guard&&) = delete;
     ~Guard() {
-      if (mutex_ != nullptr) mutex_->semaphore_.release();
+      if (mutex_ != nullptr) mutex_->unlock();
     }
 
    private:
+    friend class Condition;
     friend class Mutex;
     explicit Guard(Mutex& mutex) : mutex_(&mutex) {}
     Mutex* mutex_;
   };
 
-  class [[nodiscard]] Locking {
+  class Locking final : public Semaphore::Request {
    public:
-    Locking(Mutex& mutex, Context& context) : mutex_(mutex), inner_(mutex.semaphore_.acquire(context)) {}
-    bool await_ready() { return inner_.await_ready(); }
-    bool await_suspend(TaskHandle task) { return inner_.await_suspend(task); }
-    Result<Guard> await_resume() {
-      if (Result<> acquired = inner_.await_resume(); !acquired) return std::unexpected(acquired.error());
+    using Value = Result<Guard>;
+
+    explicit Locking(Mutex& mutex) : Request(mutex.semaphore_, 1), mutex_(mutex) {}
+    WaitReason reason() const override { return WaitReason::mutex; }
+    Result<Guard> take() {
+      if (refused()) [[unlikely]]
+        return std::unexpected(error());
       return Guard(mutex_);
     }
 
    private:
     Mutex& mutex_;
-    Semaphore::Acquire inner_;
+  };
+
+  // Takes back what a Condition gave up: never refused.
+  class Relocking final : public Semaphore::Request {
+   public:
+    explicit Relocking(Mutex& mutex) : Request(mutex.semaphore_, 1, Refusable::no) {}
+    Result<> take() const { return {}; }
   };
 
   // `waiters_max`: more are refused as overloaded. The default is far above
@@ -53,7 +64,11 @@ class Mutex {
 
   // Awaits Result<Guard>. Errors: overloaded, deadline, cancelled.
   // Cancellation: the lock is not taken.
-  Locking lock(Context& context) { return {*this, context}; }
+  internal::Await<Locking> lock(Context& context, TimePoint deadline = kNever) {
+    return {context, deadline, *this};
+  }
+  // The same as a case of a select().
+  Locking on_lock() { return Locking(*this); }
 
   // Empty when it is held or awaited.
   std::optional<Guard> try_lock() {
@@ -62,6 +77,10 @@ class Mutex {
   }
 
  private:
+  friend class Condition;
+
+  void unlock() { semaphore_.release(); }
+
   Semaphore semaphore_;
 };
 

@@ -16,10 +16,14 @@
 #include <atomic>
 #include <cstdint>
 
+#include "weir/base/check.h"
 #include "weir/base/intrusive_list.h"
 #include "weir/base/result.h"
+#include "weir/core/context.h"
+#include "weir/core/internal/await.h"
 #include "weir/core/internal/lock.h"
-#include "weir/core/wait.h"
+#include "weir/core/internal/operation.h"
+#include "weir/core/internal/shake.h"
 
 namespace weir::core {
 
@@ -31,7 +35,9 @@ class Semaphore {
         0;  // how many tasks may wait; 0: none, acquire() refuses as try_acquire() does
   };
 
-  class Acquire;
+  class Request;
+  class Acquiring;
+  using Acquire = internal::Await<Acquiring>;
 
   explicit Semaphore(Options options);
   ~Semaphore();
@@ -39,14 +45,32 @@ class Semaphore {
   Semaphore& operator=(const Semaphore&) = delete;
 
   // False when the units are not free, or when somebody waits already.
-  bool try_acquire(std::uint64_t weight = 1);
+  bool try_acquire(std::uint64_t weight = 1) {
+    std::uint64_t word = word_.load(std::memory_order_relaxed);
+    do {
+      if ((word & kWaiting) != 0 || !fits(weight, word)) return false;
+    } while (!word_.compare_exchange_weak(word, word + weight, std::memory_order_acquire,
+                                          std::memory_order_relaxed));
+    return true;
+  }
 
   // Awaits Result<>. Errors: overloaded (at_limit when nobody may wait,
   // queue_full when too many do), invalid when `weight` is more than there
   // will ever be, deadline, cancelled. Cancellation: nothing is taken.
   Acquire acquire(Context& context, std::uint64_t weight = 1, TimePoint deadline = kNever);
+  // The same as a case of a select().
+  Acquiring on_acquire(std::uint64_t weight = 1);
 
-  void release(std::uint64_t weight = 1);
+  void release(std::uint64_t weight = 1) {
+    std::uint64_t word = word_.load(std::memory_order_relaxed);
+    do {
+      WEIR_DCHECK((word & ~kWaiting) >= weight, "more units released than were taken");
+      WEIR_SHAKE_HERE("release");
+      if ((word & kWaiting) != 0) [[unlikely]]
+        return release_to_waiters(weight);
+    } while (!word_.compare_exchange_weak(word, word - weight, std::memory_order_release,
+                                          std::memory_order_relaxed));
+  }
 
   // Takes effect at once; units in use above the new number are not revoked.
   void resize(std::uint64_t units);
@@ -58,6 +82,12 @@ class Semaphore {
  private:
   static constexpr std::uint64_t kWaiting = 1ull << 63;
 
+  // With `in_use` units taken.
+  bool fits(std::uint64_t weight, std::uint64_t in_use) const {
+    const std::uint64_t units = units_.load(std::memory_order_relaxed);
+    return weight <= units && in_use <= units - weight;
+  }
+  void release_to_waiters(std::uint64_t weight);
   void grant_locked();
 
   // in_use, and kWaiting while the list is not empty. While kWaiting is set
@@ -68,27 +98,57 @@ class Semaphore {
   const std::uint32_t waiters_max_;
   internal::Lock lock_;
   std::atomic<std::uint32_t> waiters_count_{0};  // written under lock_
-  IntrusiveList<Acquire> waiters_;               // guarded by lock_
+  IntrusiveList<Request> waiters_;               // guarded by lock_
 };
 
-class [[nodiscard]] Semaphore::Acquire : public ListNode<> {
+// What stands in the queue: of the semaphore itself, or of a mutex made of it.
+class Semaphore::Request : public internal::Operation {
  public:
-  Acquire(Semaphore& semaphore, Context& context, std::uint64_t weight, TimePoint deadline)
-      : semaphore_(semaphore), weight_(weight), wait_(context, WaitReason::semaphore, deadline) {}
+  bool try_now() final { return semaphore_.try_acquire(weight_) || refuse_now(); }
+  internal::Lock* source_lock() final { return &semaphore_.lock_; }
+  bool try_locked() final { return semaphore_.try_acquire(weight_); }
+  bool enqueue_locked() final;
+  void leave_locked() final;
+  WaitReason reason() const override { return WaitReason::semaphore; }
 
-  bool await_ready();
-  bool await_suspend(TaskHandle task);
-  Result<> await_resume();
+ protected:
+  // Not refusable: waits even where too many do. Its user sees to a bound.
+  enum class Refusable : bool { no, yes };
+
+  Request(Semaphore& semaphore, std::uint64_t weight, Refusable refusable = Refusable::yes)
+      : semaphore_(semaphore), weight_(weight), refusable_(refusable == Refusable::yes) {}
+  ~Request() = default;
+
+  std::uint64_t weight() const { return weight_; }
 
  private:
   friend class Semaphore;
-  enum class Stage : std::uint8_t { taken, refused, waiting };
+
+  // What can never be had, or not by waiting.
+  bool refuse_now();
 
   Semaphore& semaphore_;
   const std::uint64_t weight_;
-  Wait wait_;
-  Stage stage_ = Stage::refused;
-  Error refusal_;
+  const bool refusable_;
 };
+
+class Semaphore::Acquiring final : public Request {
+ public:
+  using Value = Result<>;
+
+  Acquiring(Semaphore& semaphore, std::uint64_t weight) : Request(semaphore, weight) {}
+
+  Result<> take() const {
+    if (refused()) [[unlikely]]
+      return std::unexpected(error());
+    return {};
+  }
+};
+
+inline Semaphore::Acquire Semaphore::acquire(Context& context, std::uint64_t weight, TimePoint deadline) {
+  return {context, deadline, *this, weight};
+}
+
+inline Semaphore::Acquiring Semaphore::on_acquire(std::uint64_t weight) { return {*this, weight}; }
 
 }  // namespace weir::core
