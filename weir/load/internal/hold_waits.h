@@ -1,0 +1,87 @@
+// Tasks that wait for a timer: one spawner on each processor starts its share.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "weir/base/clock.h"
+#include "weir/base/units.h"
+#include "weir/core/context.h"
+#include "weir/core/limit.h"
+#include "weir/core/scope.h"
+#include "weir/core/task.h"
+#include "weir/load/hold.h"
+#include "weir/load/internal/first_touch.h"
+#include "weir/load/internal/hold_watch.h"
+
+namespace weir::load::internal {
+
+// When a task wakes that is started at `now` as number `started` of `tasks`:
+// after `wait`, and not before the last of them is likely to have been started,
+// by the speed so far.
+TimePoint wake_at(TimePoint start, TimePoint now, std::uint64_t started, std::uint64_t tasks, Duration wait);
+
+// Why so many tasks are not started, with the arithmetic; empty: they fit.
+std::string over_cap(std::uint64_t tasks, Bytes each, Bytes base, Bytes memory_cap);
+
+class HoldWaits {
+ public:
+  HoldWaits(core::Context& parent, const HoldOptions& options, const ShowHold& show);
+
+  // Once. Error: why it does not start.
+  core::task<std::expected<void, std::string>> run();
+  HoldResult result() const;
+
+ private:
+  // One spawner's part. What its tasks count is on a cache line of its own: they
+  // mostly run where it does.
+  struct alignas(64) Share {
+    explicit Share(std::uint64_t count) : tasks(count), limit({.name = "hold.waits", .limit = count}) {}
+
+    const std::uint64_t tasks;
+    core::Limit limit;
+    core::Context* context = nullptr;  // constant while tasks run
+    TimePoint last_started{};          // the spawner's, until it has ended
+    // Relaxed: counts, and a time that any task may see late or early by a few.
+    std::atomic<std::uint64_t> started{0};
+    std::atomic<Duration::rep> wake{0};
+    std::atomic<Duration::rep> all_begun{0};  // when the last began to wait; 0: not yet
+    alignas(64) std::atomic<std::uint64_t> begun{0};
+    std::atomic<std::uint64_t> completed{0};
+  };
+  using Shares = std::vector<std::unique_ptr<Share>>;
+
+  // The task of which there are so many: its frame is what each costs.
+  static core::task<> wait_once(Share& share);
+
+  static Shares split(std::uint64_t tasks);
+  core::task<Bytes> measure_each();
+  core::task<std::expected<void, std::string>> prepare();
+  core::task<> touch();
+  core::task<> start_all();
+  core::task<> start_share(Share& share);
+  core::task<> watched(core::task<> work);
+  HoldWatch::Counts counts() const;
+  std::uint64_t sum(std::atomic<std::uint64_t> Share::* field) const;
+
+  const HoldOptions options_;
+  const Bytes rss_base_;
+  core::Context context_;  // cancelled from outside
+  core::Limit helpers_;    // the watch
+  Shares shares_;          // constant while the watch runs
+  // Written before a watch runs.
+  Bytes each_{};
+  std::optional<FirstTouch> first_touch_;
+  std::optional<Duration> touch_;
+  TimePoint start_{};
+  bool touching_ = false;
+  TimePoint end_{};
+  HoldWatch watch_;
+};
+
+}  // namespace weir::load::internal
