@@ -21,7 +21,7 @@
 
 namespace weir::load::internal {
 
-// When a task wakes that is started at `now` as number `started` of `tasks`:
+// When a task is to wake that is started at `now` as number `started` of `tasks`:
 // after `wait`, and not before the last of them is likely to have been started,
 // by the speed so far.
 TimePoint wake_at(TimePoint start, TimePoint now, std::uint64_t started, std::uint64_t tasks, Duration wait);
@@ -41,9 +41,15 @@ class HoldWaits {
   // One spawner's part. What its tasks count is on a cache line of its own: they
   // mostly run where it does.
   struct alignas(64) Share {
-    explicit Share(std::uint64_t count) : tasks(count), limit({.name = "hold.waits", .limit = count}) {}
+    Share(std::uint64_t count, const std::atomic<std::uint64_t>& shares_starting)
+        : tasks(count), still_starting(shares_starting), limit({.name = "hold.waits", .limit = count}) {}
+
+    TimePoint wake_time() const;
+    // For who has woken too early.
+    TimePoint later() const;
 
     const std::uint64_t tasks;
+    const std::atomic<std::uint64_t>& still_starting;
     core::Limit limit;
     core::Context* context = nullptr;  // constant while tasks run
     TimePoint last_started{};          // the spawner's, until it has ended
@@ -59,7 +65,7 @@ class HoldWaits {
   // The task of which there are so many: its frame is what each costs.
   static core::task<> wait_once(Share& share);
 
-  static Shares split(std::uint64_t tasks);
+  Shares split(std::uint64_t tasks);
   core::task<Bytes> measure_each();
   core::task<std::expected<void, std::string>> prepare();
   core::task<> touch();
@@ -73,7 +79,10 @@ class HoldWaits {
   const Bytes rss_base_;
   core::Context context_;  // cancelled from outside
   core::Limit helpers_;    // the watch
-  Shares shares_;          // constant while the watch runs
+  // Shares of which tasks are yet to be started: nobody is done before. Relaxed: who
+  // reads it late sleeps once more.
+  std::atomic<std::uint64_t> still_starting_{0};
+  Shares shares_;  // constant while the watch runs
   // Written before a watch runs.
   Bytes each_{};
   std::optional<FirstTouch> first_touch_;
