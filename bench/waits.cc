@@ -109,9 +109,9 @@ Duration timers() {
 void add_waits(std::vector<Benchmark>& all) {
   all.push_back({"yield", 2'000'000, yields});
   all.push_back({"mutex", 5'000'000, [] { return locks(1, 5'000'000); }});
-  all.push_back({"mutex/100", 1'000'000, [] { return locks(100, 10'000); }});
+  all.push_back({"mutex/100", 4'000'000, [] { return locks(100, 40'000); }});
   all.push_back({"semaphore", 5'000'000, [] { return acquires(10, 1, 5'000'000); }});
-  all.push_back({"semaphore/100", 1'000'000, [] { return acquires(10, 100, 10'000); }});
+  all.push_back({"semaphore/100", 2'000'000, [] { return acquires(10, 100, 20'000); }});
   all.push_back({"semaphore/4", 1'000'000, [] { return acquires(1, 4, 250'000); }});
   all.push_back({"timer", 1'000'000, timers});
 }

@@ -48,9 +48,9 @@ var benchmarks = map[string]benchmark{
 
 	"yield":         {2_000_000, yields},
 	"mutex":         {5_000_000, locks(1)},
-	"mutex/100":     {1_000_000, locks(100)},
+	"mutex/100":     {4_000_000, locks(100)},
 	"semaphore":     {5_000_000, acquires(10, 1)},
-	"semaphore/100": {1_000_000, acquires(10, 100)},
+	"semaphore/100": {2_000_000, acquires(10, 100)},
 	"semaphore/4":   {1_000_000, acquires(1, 4)},
 	"timer":         {1_000_000, timers},
 
