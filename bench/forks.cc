@@ -5,15 +5,13 @@
 #include <span>
 
 #include "bench/harness.h"
-#if __has_include("weir/core/fork.h")
 #include "weir/core/fork.h"
-#define WEIR_BENCH_FORKS 1
-#endif
 #include "weir/core/limit.h"
 
 namespace weir::bench {
 namespace {
 
+using core::Limit;
 using core::Scope;
 using core::task;
 
@@ -21,7 +19,7 @@ task<> nothing() { co_return; }
 
 // A scope for each task: what one pays who does two things at once.
 task<> spawn_join_often(Scope& root, std::uint64_t count) {
-  core::Limit limit({.name = "tasks", .limit = 1});
+  Limit limit({.name = "tasks", .limit = 1});
   for (std::uint64_t i = 0; i < count; ++i) {
     (void)co_await core::with_scope(root.context(), [&](Scope& scope) -> task<> {
       scope.spawn(std::move(*limit.try_acquire()), nothing());
@@ -37,10 +35,6 @@ Duration spawn_join(std::uint64_t count) {
     co_return watch.read();
   });
 }
-
-#ifdef WEIR_BENCH_FORKS
-
-using core::Limit;
 
 // Runs compute(forks) and holds its result against what is right.
 template <typename Compute>
@@ -125,12 +119,6 @@ void add_computations(std::vector<Benchmark>& all) {
   all.push_back({"nqueens/14", kQueens14Calls,
                  [] { return forks_to(kQueens14, [](Limit& forks) { return place(forks, Board{}); }); }});
 }
-
-#else
-
-void add_computations(std::vector<Benchmark>&) {}  // in a tree that has no fork
-
-#endif
 
 }  // namespace
 
