@@ -25,9 +25,6 @@ constexpr Bytes kOwnBytes = mebibytes(8);
 // as firmly as a sixteenth of them.
 constexpr Duration kSpawnGuess = 400ns;
 constexpr std::uint64_t kGuessShare = 16;
-constexpr double kProjectionMargin = 1.1;
-// Who wakes before the last was started all the same sleeps on for so long at least.
-constexpr Duration kStillStarting = 100ms;
 
 TimePoint time_of(Duration::rep count) { return TimePoint(Duration(count)); }
 
@@ -41,14 +38,26 @@ class Doze : public core::Sleep {
 
 }  // namespace
 
-TimePoint wake_at(TimePoint start, TimePoint now, std::uint64_t started, std::uint64_t tasks, Duration wait) {
+TimePoint started_at(TimePoint start, TimePoint now, std::uint64_t started, std::uint64_t tasks) {
   const double guessed = static_cast<double>(tasks / kGuessShare + 1);
   const double spent =
       static_cast<double>((now - start).count()) + guessed * static_cast<double>(kSpawnGuess.count());
-  const double each = spent / (static_cast<double>(started) + guessed);
-  const double all = std::min(each * static_cast<double>(tasks) * kProjectionMargin, 9e18);
+  const double all = spent / (static_cast<double>(started) + guessed) * static_cast<double>(tasks);
+  return saturating_add(start, Duration(static_cast<Duration::rep>(std::min(all, 9e18))));
+}
+
+TimePoint wake_at(TimePoint start, TimePoint now, std::uint64_t started, std::uint64_t tasks, Duration wait) {
+  const double place = static_cast<double>(started) / static_cast<double>(tasks);
+  const double after = static_cast<double>(wait.count()) * (1 + place) / 2;
+  const TimePoint last = started_at(start, now, started, tasks);
   return std::max(saturating_add(now, wait),
-                  saturating_add(start, Duration(static_cast<Duration::rep>(all))));
+                  saturating_add(last, Duration(static_cast<Duration::rep>(after))));
+}
+
+TimePoint wake_again_at(TimePoint start, TimePoint now, std::uint64_t started, std::uint64_t tasks,
+                        Duration wait) {
+  const Duration left = started_at(start, now, started, tasks) - now;
+  return saturating_add(saturating_add(now, wait), 2 * std::max(left, Duration::zero()));
 }
 
 std::string over_cap(std::uint64_t tasks, Bytes each, Bytes base, Bytes memory_cap) {
@@ -70,10 +79,12 @@ HoldWaits::HoldWaits(core::Context& parent, const HoldOptions& options, const Sh
       shares_(split(options.tasks)),
       watch_(options.memory_cap, [this] { return counts(); }, show) {}
 
-TimePoint HoldWaits::Share::wake_time() const { return time_of(wake.load(std::memory_order_relaxed)); }
+TimePoint HoldWaits::Share::first_wake() const { return time_of(wake.load(std::memory_order_relaxed)); }
 
-TimePoint HoldWaits::Share::later() const {
-  return std::max(wake_time(), saturating_add(core::now(), kStillStarting));
+// Whose share has been started may wait for those of others.
+TimePoint HoldWaits::Share::next_wake() const {
+  return std::max(time_of(wake_again.load(std::memory_order_relaxed)),
+                  saturating_add(core::now(), wait_least));
 }
 
 HoldWaits::Shares HoldWaits::split(std::uint64_t tasks) {
@@ -81,8 +92,8 @@ HoldWaits::Shares HoldWaits::split(std::uint64_t tasks) {
       std::clamp<std::uint64_t>(tasks / kChunk, 1, core::Runtime::current().processors());
   Shares shares;
   for (std::uint64_t part = 0; part < parts; ++part) {
-    shares.push_back(
-        std::make_unique<Share>(tasks / parts + (part < tasks % parts ? 1 : 0), still_starting_));
+    shares.push_back(std::make_unique<Share>(tasks / parts + (part < tasks % parts ? 1 : 0), options_.wait,
+                                             still_starting_));
   }
   return shares;
 }
@@ -91,9 +102,9 @@ core::task<> HoldWaits::wait_once(Share& share) {
   if (share.begun.fetch_add(1, std::memory_order_relaxed) + 1 == share.tasks) {
     share.all_begun.store(core::now().time_since_epoch().count(), std::memory_order_relaxed);
   }
-  if (!co_await Doze(*share.context, share.wake_time())) co_return;
+  if (!co_await Doze(*share.context, share.first_wake())) co_return;
   while (share.still_starting.load(std::memory_order_relaxed) != 0) {
-    if (!co_await Doze(*share.context, share.later())) co_return;
+    if (!co_await Doze(*share.context, share.next_wake())) co_return;
   }
   share.completed.fetch_add(1, std::memory_order_relaxed);
 }
@@ -101,7 +112,7 @@ core::task<> HoldWaits::wait_once(Share& share) {
 core::task<Bytes> HoldWaits::measure_each() {
   if (options_.each.count != 0) co_return options_.each;
   if (options_.tasks < kTrialTasks) co_return kEachOfFew;
-  Share trial(kTrialTasks, still_starting_);
+  Share trial(kTrialTasks, options_.wait, still_starting_);
   trial.wake.store(saturating_add(core::now(), 1h).time_since_epoch().count());
   const Bytes before = resident();
   Bytes during{};
@@ -168,10 +179,7 @@ core::task<> HoldWaits::start_share(Share& share) {
     share.context = &scope.context();
     std::uint64_t started = 0;
     while (started < share.tasks && !watch_.stopped() && !context_.cancelled()) {
-      const TimePoint now = core::now();
-      const TimePoint wake = options_.unbounded ? saturating_add(now, options_.wait)
-                                                : wake_at(start_, now, started, share.tasks, options_.wait);
-      share.wake.store(wake.time_since_epoch().count(), std::memory_order_relaxed);
+      project(share, core::now(), started);
       const std::uint64_t until = std::min(started + kChunk, share.tasks);
       for (; started < until; ++started) {
         scope.spawn(std::move(*share.limit.try_acquire()), wait_once(share));
@@ -183,6 +191,14 @@ core::task<> HoldWaits::start_share(Share& share) {
     if (!options_.unbounded) still_starting_.fetch_sub(1, std::memory_order_relaxed);
     watch_.note_held(counts().waiting);
   });
+}
+
+void HoldWaits::project(Share& share, TimePoint now, std::uint64_t started) {
+  const TimePoint wake = options_.unbounded ? saturating_add(now, options_.wait)
+                                            : wake_at(start_, now, started, share.tasks, options_.wait);
+  const TimePoint again = wake_again_at(start_, now, started, share.tasks, options_.wait);
+  share.wake.store(wake.time_since_epoch().count(), std::memory_order_relaxed);
+  share.wake_again.store(again.time_since_epoch().count(), std::memory_order_relaxed);
 }
 
 std::uint64_t HoldWaits::sum(std::atomic<std::uint64_t> Share::* field) const {

@@ -21,10 +21,19 @@
 
 namespace weir::load::internal {
 
-// When a task is to wake that is started at `now` as number `started` of `tasks`:
-// after `wait`, and not before the last of them is likely to have been started,
-// by the speed so far.
+// When the last of `tasks` will have been started, of which `started` were between
+// `start` and `now`.
+TimePoint started_at(TimePoint start, TimePoint now, std::uint64_t started, std::uint64_t tasks);
+
+// When a task is to wake that is started at `now` as the one after `started`: after
+// `wait`, and not before the last is likely to have been started; spread over half of
+// `wait`, and with as much in hand.
 TimePoint wake_at(TimePoint start, TimePoint now, std::uint64_t started, std::uint64_t tasks, Duration wait);
+
+// And when one that has woken too early all the same: so late that waking does not
+// come to be what processors do instead of starting tasks.
+TimePoint wake_again_at(TimePoint start, TimePoint now, std::uint64_t started, std::uint64_t tasks,
+                        Duration wait);
 
 // Why so many tasks are not started, with the arithmetic; empty: they fit.
 std::string over_cap(std::uint64_t tasks, Bytes each, Bytes base, Bytes memory_cap);
@@ -41,14 +50,18 @@ class HoldWaits {
   // One spawner's part. What its tasks count is on a cache line of its own: they
   // mostly run where it does.
   struct alignas(64) Share {
-    Share(std::uint64_t count, const std::atomic<std::uint64_t>& shares_starting)
-        : tasks(count), still_starting(shares_starting), limit({.name = "hold.waits", .limit = count}) {}
+    Share(std::uint64_t count, Duration wait, const std::atomic<std::uint64_t>& shares_starting)
+        : tasks(count),
+          wait_least(wait),
+          still_starting(shares_starting),
+          limit({.name = "hold.waits", .limit = count}) {}
 
-    TimePoint wake_time() const;
-    // For who has woken too early.
-    TimePoint later() const;
+    TimePoint first_wake() const;
+    // Of who has woken too early.
+    TimePoint next_wake() const;
 
     const std::uint64_t tasks;
+    const Duration wait_least;
     const std::atomic<std::uint64_t>& still_starting;
     core::Limit limit;
     core::Context* context = nullptr;  // constant while tasks run
@@ -56,6 +69,7 @@ class HoldWaits {
     // Relaxed: counts, and a time that any task may see late or early by a few.
     std::atomic<std::uint64_t> started{0};
     std::atomic<Duration::rep> wake{0};
+    std::atomic<Duration::rep> wake_again{0};
     std::atomic<Duration::rep> all_begun{0};  // when the last began to wait; 0: not yet
     alignas(64) std::atomic<std::uint64_t> begun{0};
     std::atomic<std::uint64_t> completed{0};
@@ -71,6 +85,7 @@ class HoldWaits {
   core::task<> touch();
   core::task<> start_all();
   core::task<> start_share(Share& share);
+  void project(Share& share, TimePoint now, std::uint64_t started);
   core::task<> watched(core::task<> work);
   HoldWatch::Counts counts() const;
   std::uint64_t sum(std::atomic<std::uint64_t> Share::* field) const;
