@@ -8,6 +8,7 @@
 
 #include "tools/weir/burst_report.h"
 #include "tools/weir/exit_code.h"
+#include "tools/weir/options.h"
 #include "weir/core/limit.h"
 #include "weir/core/runtime.h"
 #include "weir/core/signals.h"
@@ -71,24 +72,6 @@ int exit_code_of(const Outcome& outcome) {
     if (!run.within_bound()) exit_code = kFinding;
   }
   return exit_code;
-}
-
-CLI::Option* add_size(CLI::App& verb, const char* name, Bytes& into, const char* help) {
-  const auto parse = [&into](const std::string& text) {
-    const std::optional<Bytes> bytes = parse_bytes(text);
-    if (!bytes || bytes->count == 0) return false;
-    into = *bytes;
-    return true;
-  };
-  return verb
-      .add_option_function<std::string>(
-          name,
-          [name, parse](const std::string& text) {
-            if (!parse(text))
-              throw CLI::ValidationError(name, "\"" + text + "\" is no size such as 500KB or 4GiB");
-          },
-          help)
-      ->type_name("SIZE");
 }
 
 struct RawOptions {

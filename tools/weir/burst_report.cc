@@ -5,6 +5,8 @@
 #include <cmath>
 #include <functional>
 
+#include "tools/weir/numbers.h"
+
 namespace weir::tools {
 
 using load::BurstOptions;
@@ -12,17 +14,6 @@ using load::BurstProgress;
 using load::BurstResult;
 
 namespace {
-
-double milliseconds(Duration duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
-double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
-std::string with_commas(std::uint64_t number) {
-  std::string digits = std::to_string(number);
-  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3) {
-    digits.insert(static_cast<std::size_t>(at), ",");
-  }
-  return digits;
-}
 
 std::string rounded(double number) { return with_commas(static_cast<std::uint64_t>(std::llround(number))); }
 std::string ms_text(Duration duration) { return fmt::format("{:.1f} ms", milliseconds(duration)); }

@@ -9,6 +9,7 @@
 #include "tools/weir/burst.h"
 #include "tools/weir/check.h"
 #include "tools/weir/exit_code.h"
+#include "tools/weir/hold.h"
 #include "tools/weir/serve.h"
 #include "weir/service/suggest.h"
 
@@ -19,6 +20,7 @@ void add_verbs(CLI::App& app, int& exit_code) {
   add_serve(app, exit_code);
   add_check(app, exit_code);
   add_burst(app, exit_code);
+  add_hold(app, exit_code);
 }
 
 // True where the first word is no verb, and has been said to be none.

@@ -1,8 +1,10 @@
 #include "weir/load/memory.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <fstream>
 #include <sstream>
@@ -57,11 +59,21 @@ void take_headroom(std::optional<Bytes>& least, const Controller& controller, st
 
 }  // namespace
 
-Bytes resident() {
-  std::ifstream file("/proc/self/statm");
+Bytes resident() { return ResidentMeter().read(); }
+
+ResidentMeter::ResidentMeter() : fd_(::open("/proc/self/statm", O_RDONLY | O_CLOEXEC)) {}
+
+ResidentMeter::~ResidentMeter() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Bytes ResidentMeter::read() const {
+  std::array<char, 128> text{};
+  if (fd_ < 0 || ::pread(fd_, text.data(), text.size() - 1, 0) <= 0) return {};
+  std::istringstream fields(text.data());
   std::uint64_t size = 0;
   std::uint64_t pages = 0;
-  if (!(file >> size >> pages)) return {};
+  if (!(fields >> size >> pages)) return {};
   return Bytes{pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE))};
 }
 

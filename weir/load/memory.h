@@ -14,6 +14,21 @@ namespace weir::load {
 // Resident now. 0 where /proc does not say.
 Bytes resident();
 
+// Resident, read again and again: through a descriptor of its own, so that it can
+// be read when there are no more to be had. 0 where /proc does not say.
+class ResidentMeter {
+ public:
+  ResidentMeter();
+  ~ResidentMeter();
+  ResidentMeter(const ResidentMeter&) = delete;
+  ResidentMeter& operator=(const ResidentMeter&) = delete;
+
+  Bytes read() const;
+
+ private:
+  const int fd_;
+};
+
 // The most resident since the last reset_resident_peak(), by the kernel's own
 // count; since the process began where the kernel cannot be reset.
 Bytes resident_peak();
