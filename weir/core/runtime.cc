@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <mutex>
 
 #include "weir/base/check.h"
 #include "weir/core/internal/cpus.h"
@@ -53,10 +54,14 @@ internal::Scheduler::Options scheduler_options(const Runtime::Options& options) 
 // Who has which number. A suspended task names its runtime in a byte.
 constinit std::array<std::atomic<Runtime*>, 256> runtimes;
 
+constinit std::mutex runtimes_mutex;  // held by who adds, removes or goes through them
+
 std::uint8_t take_number(Runtime& runtime) {
+  const std::lock_guard guard(runtimes_mutex);
   for (std::size_t number = 0; number < runtimes.size(); ++number) {
-    Runtime* nobody = nullptr;
-    if (runtimes[number].compare_exchange_strong(nobody, &runtime)) return static_cast<std::uint8_t>(number);
+    if (runtimes[number].load() != nullptr) continue;
+    runtimes[number].store(&runtime);
+    return static_cast<std::uint8_t>(number);
   }
   WEIR_CHECK(false, "more than 256 runtimes at once");
   return 0;
@@ -68,7 +73,19 @@ Runtime::Runtime(Options options)
     : number_(take_number(*this)),
       scheduler_(std::make_unique<internal::Scheduler>(*this, scheduler_options(options))) {}
 
-Runtime::~Runtime() { runtimes[number_].store(nullptr); }
+Runtime::~Runtime() {
+  const std::lock_guard guard(runtimes_mutex);
+  runtimes[number_].store(nullptr);
+}
+
+void Runtime::with_all(const std::function<void(const std::vector<Runtime*>& runtimes)>& use) {
+  const std::lock_guard guard(runtimes_mutex);
+  std::vector<Runtime*> alive;
+  for (const std::atomic<Runtime*>& runtime : runtimes) {
+    if (runtime.load() != nullptr) alive.push_back(runtime.load());
+  }
+  use(alive);
+}
 
 Runtime& Runtime::numbered(std::uint8_t number) {
   // relaxed: who has the number of a runtime was told it by that runtime.

@@ -19,6 +19,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "weir/base/result.h"
 #include "weir/core/context.h"
@@ -130,6 +131,8 @@ class Runtime {
   // A number below 256 that tells this runtime from the others that live now.
   std::uint8_t number() const { return number_; }
   static Runtime& numbered(std::uint8_t number);
+  // All that live; none begins or ends to live while `use` has them.
+  static void with_all(const std::function<void(const std::vector<Runtime*>& runtimes)>& use);
   internal::Scheduler& scheduler() { return *scheduler_; }
 
  private:

@@ -32,13 +32,19 @@ std::coroutine_handle<> Scope::child_ended() noexcept {
   if (live_.fetch_sub(1, std::memory_order_acq_rel) != 1) return std::noop_coroutine();
   WEIR_SHAKE_HERE("last of the children");
   // The joiner is suspended, so the scope is alive. It goes on here and now.
+  joiner_->waits_no_more();
   return joiner_->handle();
 }
 
 bool Scope::Join::await_suspend(internal::TaskHandle task) noexcept {
   internal::ForkStack::current().settle();
+  internal::Processor& processor = internal::Processor::current();
   scope.joiner_ = &task.runnable();
-  return scope.live_.fetch_sub(1, std::memory_order_acq_rel) != 1;
+  task.runnable().waits_for(WaitReason::scope, internal::coarse(processor.time_of_step()));
+  // Unless this was the last, another may resume the task from here on.
+  if (scope.live_.fetch_sub(1, std::memory_order_acq_rel) != 1) return true;
+  task.runnable().waits_no_more();
+  return false;
 }
 
 Result<> Scope::outcome() {

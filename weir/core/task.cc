@@ -18,6 +18,15 @@ void TaskPromise::own(void* owner, std::uintptr_t kind, Permit permit) {
 
 void TaskPromise::release_permit() { Permit(*limit_, permit_weight_).release(); }
 
+const void* TaskPromise::awaiting() const {
+  switch (owner_ & kOwnerBits) {
+    case kAwaiting: return reinterpret_cast<const void*>(owner_);
+    case kPart: return static_cast<ForkPoint&>(owner<PartOwner>()).parent().address();
+    case kForked: return owner<ForkPoint>().parent().address();
+    default: return nullptr;
+  }
+}
+
 void TaskPromise::unhandled_exception() noexcept {
   switch (owner_ & kOwnerBits) {
     case kSpawned: owner<Scope>().fail(nullptr, std::current_exception()); break;

@@ -97,6 +97,14 @@ class TaskPromise : public Runnable {
       default: return tell_owner(frame, error);
     }
   }
+  // For who reads it while it is suspended.
+  PackedSite site() const { return site_; }
+  // The frame of the task that goes on when this one has ended; null: none, or
+  // not this one alone.
+  const void* awaiting() const;
+  bool started_apart() const { return holds_permit(); }
+  const Limit* limit() const { return holds_permit() ? limit_ : nullptr; }
+
   // Of an awaited task.
   void rethrow() const {
     if (exception_) std::rethrow_exception(exception_);
@@ -216,7 +224,15 @@ class [[nodiscard]] task {
     T await_resume() const { return frame.promise().take(); }
   };
 
-  explicit task(std::coroutine_handle<promise_type> frame) : frame_(frame) {}
+  explicit task(std::coroutine_handle<promise_type> frame) : frame_(unelided(frame)) {}
+
+  // Keeps the compiler from putting the frame into its caller's, where no list
+  // of tasks would find it (task_dump.h): it cannot tell that both are one.
+  static std::coroutine_handle<promise_type> unelided(std::coroutine_handle<promise_type> frame) {
+    void* address = frame.address();
+    asm("" : "+r"(address));
+    return std::coroutine_handle<promise_type>::from_address(address);
+  }
 
   std::coroutine_handle<promise_type> release() { return std::exchange(frame_, {}); }
 

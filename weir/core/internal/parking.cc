@@ -18,15 +18,23 @@ bool Parking::wake(Wake outcome) {
   } while (
       !state_.compare_exchange_weak(seen, decided, std::memory_order_acq_rel, std::memory_order_relaxed));
   WEIR_SHAKE_HERE("wake: decided");
-  if (seen == kParked) Runtime::numbered(runtime_).ready(*task_);
+  if (seen == kParked) {
+    task_->waits_no_more();
+    Runtime::numbered(runtime_).ready(*task_);
+  }
   return true;
 }
 
 bool Parking::commit(TaskHandle task) {
   task_ = &task.runnable();
+  task_->waits_in(*this);
   std::uint8_t seen = kArming;
   WEIR_SHAKE_HERE("commit");
-  return state_.compare_exchange_strong(seen, kParked, std::memory_order_acq_rel, std::memory_order_acquire);
+  if (state_.compare_exchange_strong(seen, kParked, std::memory_order_acq_rel, std::memory_order_acquire)) {
+    return true;
+  }
+  task_->waits_no_more();
+  return false;
 }
 
 }  // namespace weir::core::internal

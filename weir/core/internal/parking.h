@@ -62,6 +62,8 @@ class Parking : public ListNode<InTimerWheel>, public ListNode<InContext> {
   Wake outcome() const { return static_cast<Wake>(state_.load(std::memory_order_acquire) - kDecided); }
 
   WaitReason reason() const { return reason_; }
+  std::uint32_t since() const { return since_; }
+  const Runnable* task() const { return task_; }
 
  private:
   friend class TimerWheel;
@@ -80,7 +82,7 @@ class Parking : public ListNode<InTimerWheel>, public ListNode<InContext> {
   WaitReason reason_ : 6;
   bool timed_ : 1 = false;          // a timer was started
   bool context_first_ : 1 = false;  // the deadline is the context's
-  std::uint32_t since_ = 0;         // when commit() was called, as coarse() has it
+  std::uint32_t since_ = 0;         // when commit() was called, as coarse() has it; constant from then on
 };
 
 }  // namespace weir::core::internal

@@ -68,8 +68,21 @@ void Processor::execute(Runnable& runnable) {
   function_.store(*static_cast<const void* const*>(handle.address()), std::memory_order_relaxed);
   const std::uint32_t step = step_.load(std::memory_order_relaxed);
   step_.store(step + 1, std::memory_order_release);
+  // A Pause sees the step, or this sees the pause: it has the processor's fence
+  // made here (Pause's membarrier), so the compiler's is enough.
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  if (scheduler_.paused()) [[unlikely]]
+    wait_out_pause(step);
   handle.resume();
   step_.store(step + 2, std::memory_order_release);
+}
+
+void Processor::wait_out_pause(std::uint32_t step) {
+  do {
+    step_.store(step, std::memory_order_release);
+    scheduler_.wait_while_paused();
+    step_.store(step + 1, std::memory_order_seq_cst);
+  } while (scheduler_.paused());
 }
 
 Runnable* Processor::find_runnable() {

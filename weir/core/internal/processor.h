@@ -70,6 +70,7 @@ class Processor {
   std::uint64_t steals() const { return steals_.load(std::memory_order_relaxed); }
   bool has_work() const { return !queue_.empty(); }
   std::uint32_t queued() const { return queue_.size(); }
+  const RunQueue& queue() const { return queue_; }
 
   // What it runs, for the monitor: a moment's view. Odd while in a task, and
   // another number for each.
@@ -97,6 +98,7 @@ class Processor {
   };
 
   void execute(Runnable& runnable);
+  void wait_out_pause(std::uint32_t step);
   Runnable* find_runnable();
   Runnable* take_local();
   Runnable* take_global(std::uint32_t most);

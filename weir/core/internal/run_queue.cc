@@ -8,8 +8,12 @@
 namespace weir::core::internal {
 
 void RunnableList::push(Runnable& runnable) {
-  runnable.next = nullptr;
-  (tail == nullptr ? head : tail->next) = &runnable;
+  runnable.set_next(nullptr);
+  if (tail == nullptr) {
+    head = &runnable;
+  } else {
+    tail->set_next(&runnable);
+  }
   tail = &runnable;
   ++size;
 }
@@ -17,7 +21,7 @@ void RunnableList::push(Runnable& runnable) {
 Runnable* RunnableList::pop() {
   Runnable* first = head;
   if (first == nullptr) return nullptr;
-  head = first->next;
+  head = first->next();
   if (head == nullptr) tail = nullptr;
   --size;
   return first;
@@ -25,7 +29,11 @@ Runnable* RunnableList::pop() {
 
 void RunnableList::append(RunnableList& other) {
   if (other.head == nullptr) return;
-  (tail == nullptr ? head : tail->next) = other.head;
+  if (tail == nullptr) {
+    head = other.head;
+  } else {
+    tail->set_next(other.head);
+  }
   tail = other.tail;
   size += other.size;
   other = {};

@@ -47,6 +47,16 @@ class RunQueue {
   // that its owner may go on pushing.
   RunnableList take_all();
 
+  // Anyone, while nobody pushes or takes: calls visit(Runnable*) for each.
+  template <typename Visit>
+  void for_each(Visit visit) const {
+    const std::uint32_t tail = tail_.load(std::memory_order_acquire);
+    for (std::uint32_t head = head_.load(std::memory_order_acquire); head != tail; ++head) {
+      visit(slots_[head % kCapacity].load(std::memory_order_relaxed));
+    }
+    if (Runnable* next = next_.load(std::memory_order_acquire)) visit(next);
+  }
+
   // Anyone; a snapshot that may be stale.
   bool empty() const;
   std::uint32_t size() const;

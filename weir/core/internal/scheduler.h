@@ -92,6 +92,10 @@ class Scheduler {
   // How many may run tasks from now on: 1 to size().
   void set_active(unsigned processors);
 
+  // No worker takes up a task while it is set (pause.h).
+  bool paused() const { return paused_.load(std::memory_order_seq_cst); }
+  void wait_while_paused() const { paused_.wait(true, std::memory_order_acquire); }
+
   Seat& seat(unsigned index) { return *seats_[index]; }
   const Seat& seat(unsigned index) const { return *seats_[index]; }
   unsigned size() const { return static_cast<unsigned>(seats_.size()); }
@@ -120,6 +124,7 @@ class Scheduler {
 
  private:
   friend class SimulatedOrder;
+  friend class Pause;
 
   void start_workers();
   Processor& holder(unsigned index) const { return *seats_[index]->holder.load(std::memory_order_acquire); }
@@ -159,6 +164,7 @@ class Scheduler {
   bool monitor_asleep_ = false;          // guarded by idle_lock_
   std::atomic<unsigned> spinning_count_{0};
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> paused_{false};
 
   Lock spare_lock_;
   Processor* spare_list_ = nullptr;       // guarded by spare_lock_
