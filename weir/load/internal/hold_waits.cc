@@ -23,8 +23,11 @@ constexpr Bytes kEachOfFew{1024};
 constexpr Bytes kOwnBytes = mebibytes(8);
 // Until the speed is known: so long for each of one processor's tasks, believed
 // as firmly as a sixteenth of them.
-constexpr Duration kSpawnGuess = 400ns;
+constexpr Duration kSpawnGuess = 600ns;
 constexpr std::uint64_t kGuessShare = 16;
+
+// A century, in nanoseconds: twice as much is still a Duration.
+constexpr double kLongest = 3e18;
 
 TimePoint time_of(Duration::rep count) { return TimePoint(Duration(count)); }
 
@@ -43,13 +46,14 @@ TimePoint started_at(TimePoint start, TimePoint now, std::uint64_t started, std:
   const double spent =
       static_cast<double>((now - start).count()) + guessed * static_cast<double>(kSpawnGuess.count());
   const double all = spent / (static_cast<double>(started) + guessed) * static_cast<double>(tasks);
-  return saturating_add(start, Duration(static_cast<Duration::rep>(std::min(all, 9e18))));
+  return saturating_add(start, Duration(static_cast<Duration::rep>(std::min(all, kLongest))));
 }
 
 TimePoint wake_at(TimePoint start, TimePoint now, std::uint64_t started, std::uint64_t tasks, Duration wait) {
+  const Duration left = started_at(start, now, started, tasks) - now;
   const double place = static_cast<double>(started) / static_cast<double>(tasks);
   const double after = static_cast<double>(wait.count()) * (1 + place) / 2;
-  const TimePoint last = started_at(start, now, started, tasks);
+  const TimePoint last = saturating_add(now, left + left / 2);
   return std::max(saturating_add(now, wait),
                   saturating_add(last, Duration(static_cast<Duration::rep>(after))));
 }
