@@ -34,6 +34,9 @@ TimePoint wake_at(TimePoint start, TimePoint now, std::uint64_t started, std::ui
 TimePoint wake_again_at(TimePoint start, TimePoint now, std::uint64_t started, std::uint64_t tasks,
                         Duration wait);
 
+// What a program that has taken `base` may give to tasks.
+Bytes room_for_tasks(Bytes base, Bytes memory_cap);
+
 // Why so many tasks are not started, with the arithmetic; empty: they fit.
 std::string over_cap(std::uint64_t tasks, Bytes each, Bytes base, Bytes memory_cap);
 
