@@ -71,6 +71,7 @@ HoldOptions waits(std::uint64_t tasks) {
 HoldOptions calls(std::uint64_t tasks, std::uint64_t inflight) {
   HoldOptions options{
       .tasks = tasks, .wait = 20ms, .calls = true, .inflight = inflight, .memory_cap = mebibytes(4096)};
+  raise_descriptor_limit();
   options.bound = inflight_bound(read_inflight_ground(options.memory_cap));
   return options;
 }
