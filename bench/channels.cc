@@ -1,5 +1,4 @@
 // Channels, ping-pong over two of them, select.
-#if __has_include("weir/core/select.h")
 #include <cstdint>
 #include <string>
 
@@ -133,10 +132,3 @@ void add_channels(std::vector<Benchmark>& all) {
 }
 
 }  // namespace weir::bench
-#else
-#include "bench/harness.h"
-
-namespace weir::bench {
-void add_channels(std::vector<Benchmark>&) {}  // in a tree that has no channels
-}  // namespace weir::bench
-#endif

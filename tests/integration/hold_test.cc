@@ -64,10 +64,14 @@ TEST(HoldProgram, HoldsCallsAndSaysWhatBoundsThem) {
 }
 
 TEST(HoldProgram, RefusesWhatMemoryCannotHoldWithTheArithmetic) {
-  const Ended ended = run({"--tasks", "100000", "--memory-cap", "50MB"});
-  EXPECT_EQ(ended.code, 2);
-  EXPECT_THAT(ended.out, IsEmpty());
-  EXPECT_THAT(ended.err, HasSubstr("weir hold: 100000 tasks of 1024 bytes are 97.7 MiB"));
+  const Ended few = run({"--tasks", "100000", "--memory-cap", "20MB"});
+  EXPECT_EQ(few.code, 2);
+  EXPECT_THAT(few.out, IsEmpty());
+  EXPECT_THAT(few.err, HasSubstr("weir hold: 100000 tasks of 1024 bytes are 97.7 MiB"));
+  const Ended many = run({"--tasks", "100000000", "--memory-cap", "500MB"});
+  EXPECT_EQ(many.code, 2);
+  EXPECT_THAT(many.err, HasSubstr("weir hold: 100000000 tasks of"));
+  EXPECT_THAT(many.err, HasSubstr("room for"));
 }
 
 TEST(HoldProgram, RefusesBadOptions) {

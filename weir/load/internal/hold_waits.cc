@@ -14,17 +14,22 @@ namespace {
 
 // Started in a row; then they fall asleep. Half of a processor's ring.
 constexpr std::uint64_t kChunk = 128;
-// What a task costs is measured on so many; fewer need no measuring.
-constexpr std::uint64_t kTrialTasks = 200'000;
-// No task costs less than its frame's first cache lines; of few tasks none costs more.
+// A task costs between so much and so much. Where the most does not fit, or has to be
+// known better, it is measured on so many, or on fewer that fit; on too few it is
+// not worth it.
 constexpr Bytes kEachLeast{64};
-constexpr Bytes kEachOfFew{1024};
+constexpr Bytes kEachMost{1024};
+constexpr std::uint64_t kTrialTasks = 50'000;
+constexpr std::uint64_t kTrialTasksLeast = 10'000;
 // What a run takes beside its tasks.
 constexpr Bytes kOwnBytes = mebibytes(8);
 // Until the speed is known: so long for each of one processor's tasks, believed
 // as firmly as a sixteenth of them.
-constexpr Duration kSpawnGuess = 400ns;
+constexpr Duration kSpawnGuess = 600ns;
 constexpr std::uint64_t kGuessShare = 16;
+
+// A century, in nanoseconds: twice as much is still a Duration.
+constexpr double kLongest = 3e18;
 
 TimePoint time_of(Duration::rep count) { return TimePoint(Duration(count)); }
 
@@ -43,13 +48,14 @@ TimePoint started_at(TimePoint start, TimePoint now, std::uint64_t started, std:
   const double spent =
       static_cast<double>((now - start).count()) + guessed * static_cast<double>(kSpawnGuess.count());
   const double all = spent / (static_cast<double>(started) + guessed) * static_cast<double>(tasks);
-  return saturating_add(start, Duration(static_cast<Duration::rep>(std::min(all, 9e18))));
+  return saturating_add(start, Duration(static_cast<Duration::rep>(std::min(all, kLongest))));
 }
 
 TimePoint wake_at(TimePoint start, TimePoint now, std::uint64_t started, std::uint64_t tasks, Duration wait) {
+  const Duration left = started_at(start, now, started, tasks) - now;
   const double place = static_cast<double>(started) / static_cast<double>(tasks);
   const double after = static_cast<double>(wait.count()) * (1 + place) / 2;
-  const TimePoint last = started_at(start, now, started, tasks);
+  const TimePoint last = saturating_add(now, left + left / 2);
   return std::max(saturating_add(now, wait),
                   saturating_add(last, Duration(static_cast<Duration::rep>(after))));
 }
@@ -60,8 +66,12 @@ TimePoint wake_again_at(TimePoint start, TimePoint now, std::uint64_t started, s
   return saturating_add(saturating_add(now, wait), 2 * std::max(left, Duration::zero()));
 }
 
+Bytes room_for_tasks(Bytes base, Bytes memory_cap) {
+  return Bytes{memory_cap.count - std::min(memory_cap.count, base.count + kOwnBytes.count)};
+}
+
 std::string over_cap(std::uint64_t tasks, Bytes each, Bytes base, Bytes memory_cap) {
-  const std::uint64_t room = memory_cap.count - std::min(memory_cap.count, base.count + kOwnBytes.count);
+  const std::uint64_t room = room_for_tasks(base, memory_cap).count;
   const std::uint64_t most = room / each.count;
   if (tasks <= most) return {};
   const double needed = static_cast<double>(tasks) * static_cast<double>(each.count);
@@ -111,8 +121,11 @@ core::task<> HoldWaits::wait_once(Share& share) {
 
 core::task<Bytes> HoldWaits::measure_each() {
   if (options_.each.count != 0) co_return options_.each;
-  if (options_.tasks < kTrialTasks) co_return kEachOfFew;
-  Share trial(kTrialTasks, options_.wait, still_starting_);
+  const std::uint64_t fit = room_for_tasks(rss_base_, options_.memory_cap).count / kEachMost.count;
+  if (options_.unbounded || (options_.tasks <= fit && !options_.touch)) co_return kEachMost;
+  const std::uint64_t tasks = std::min({kTrialTasks, options_.tasks, fit});
+  if (tasks < kTrialTasksLeast) co_return kEachMost;
+  Share trial(tasks, options_.wait, still_starting_);
   trial.wake.store(saturating_add(core::now(), 1h).time_since_epoch().count());
   const Bytes before = resident();
   Bytes during{};
@@ -126,7 +139,7 @@ core::task<Bytes> HoldWaits::measure_each() {
     during = resident();
     scope.cancel();
   });
-  co_return std::max(kEachLeast, Bytes{(during.count - std::min(before, during).count) / kTrialTasks});
+  co_return std::max(kEachLeast, Bytes{(during.count - std::min(before, during).count) / tasks});
 }
 
 core::task<std::expected<void, std::string>> HoldWaits::prepare() {

@@ -26,14 +26,16 @@ namespace weir::load::internal {
 TimePoint started_at(TimePoint start, TimePoint now, std::uint64_t started, std::uint64_t tasks);
 
 // When a task is to wake that is started at `now` as the one after `started`: after
-// `wait`, and not before the last is likely to have been started; spread over half of
-// `wait`, and with as much in hand.
+// `wait`, and not before the last has been started, even when that takes half as long
+// again as it seems: those that wake would be served before those that start.
 TimePoint wake_at(TimePoint start, TimePoint now, std::uint64_t started, std::uint64_t tasks, Duration wait);
 
-// And when one that has woken too early all the same: so late that waking does not
-// come to be what processors do instead of starting tasks.
+// And when one that has woken too early all the same.
 TimePoint wake_again_at(TimePoint start, TimePoint now, std::uint64_t started, std::uint64_t tasks,
                         Duration wait);
+
+// What a program that has taken `base` may give to tasks.
+Bytes room_for_tasks(Bytes base, Bytes memory_cap);
 
 // Why so many tasks are not started, with the arithmetic; empty: they fit.
 std::string over_cap(std::uint64_t tasks, Bytes each, Bytes base, Bytes memory_cap);
