@@ -107,7 +107,6 @@ class ChannelCore {
     const std::uint64_t index = position & index_mask();
     return index + 1 < capacity_ ? position + 1 : position - index + lap_;
   }
-  std::uint64_t distance(std::uint64_t tail, std::uint64_t head) const;
 
   // All below: with lock_ held.
   bool send_locked(ChannelSend& send);
@@ -156,15 +155,14 @@ class ChannelCore {
 
 class ChannelSend : public Operation {
  public:
-  Lock* source_lock() final { return &core_.lock_; }
   bool try_locked() final { return core_.send_locked(*this); }
   bool enqueue_locked() final;
   void leave_locked() final;
-  WaitReason reason() const final { return WaitReason::channel_send; }
 
  protected:
   // `value`: an object, moved from when the operation takes effect.
-  ChannelSend(ChannelCore& core, void* value) : core_(core), value_(value) {}
+  ChannelSend(ChannelCore& core, void* value)
+      : Operation(&core.lock_, WaitReason::channel_send), core_(core), value_(value) {}
   ~ChannelSend() = default;
 
   ChannelCore& core_;
@@ -176,15 +174,14 @@ class ChannelSend : public Operation {
 
 class ChannelReceive : public Operation {
  public:
-  Lock* source_lock() final { return &core_.lock_; }
   bool try_locked() final { return core_.receive_locked(*this); }
   bool enqueue_locked() final;
   void leave_locked() final;
-  WaitReason reason() const final { return WaitReason::channel_receive; }
 
  protected:
   // `storage`: where the value is constructed when the operation takes effect.
-  ChannelReceive(ChannelCore& core, void* storage) : core_(core), storage_(storage) {}
+  ChannelReceive(ChannelCore& core, void* storage)
+      : Operation(&core.lock_, WaitReason::channel_receive), core_(core), storage_(storage) {}
   ChannelReceive(const ChannelReceive& other, void* storage)
       : Operation(other), core_(other.core_), storage_(storage) {}
   ~ChannelReceive() = default;
