@@ -2,6 +2,7 @@
 
 #include <sched.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <memory>
@@ -24,7 +25,20 @@ void await_stamp(std::byte* slot, std::uint64_t stamp) {
   }
 }
 
+void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
 }  // namespace
+
+std::uint64_t ChannelCore::back_off(const std::atomic<std::uint64_t>& end, unsigned lost) {
+  for (unsigned i = 8u << std::min(lost, 5u); i > 0; --i) relax();
+  return end.load(std::memory_order_relaxed);
+}
 
 ChannelCore::ChannelCore(const ChannelType& type, std::uint32_t capacity, std::uint32_t waiters_max)
     : type_(type),
