@@ -11,10 +11,10 @@ namespace weir::core {
 
 class Condition::Waiting final : public internal::Operation {
  public:
-  Waiting(Condition& condition, Mutex& mutex) : condition_(condition), mutex_(mutex) {}
+  Waiting(Condition& condition, Mutex& mutex)
+      : Operation(&condition.lock_, WaitReason::condition), condition_(condition), mutex_(mutex) {}
 
   bool try_now() override { return false; }
-  internal::Lock* source_lock() override { return &condition_.lock_; }
   bool try_locked() override { return false; }
   bool enqueue_locked() override {
     if (condition_.waiters_count_ >= condition_.waiters_max_) {
@@ -32,7 +32,6 @@ class Condition::Waiting final : public internal::Operation {
     unlink();
     --condition_.waiters_count_;
   }
-  WaitReason reason() const override { return WaitReason::condition; }
 
   Result<> take() const {
     if (refused()) return std::unexpected(error());

@@ -29,8 +29,7 @@ class Event {
 
   class Waiting final : public internal::Gate::Pass {
    public:
-    explicit Waiting(Event& event) : Pass(event.gate_) {}
-    WaitReason reason() const override { return WaitReason::event; }
+    explicit Waiting(Event& event) : Pass(event.gate_, WaitReason::event) {}
   };
 
   Event() : Event(Options{}) {}

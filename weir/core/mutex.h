@@ -39,8 +39,7 @@ class Mutex {
    public:
     using Value = Result<Guard>;
 
-    explicit Locking(Mutex& mutex) : Request(mutex.semaphore_, 1), mutex_(mutex) {}
-    WaitReason reason() const override { return WaitReason::mutex; }
+    explicit Locking(Mutex& mutex) : Request(mutex.semaphore_, 1, WaitReason::mutex), mutex_(mutex) {}
     Result<Guard> take() {
       if (refused()) [[unlikely]]
         return std::unexpected(error());
@@ -54,7 +53,7 @@ class Mutex {
   // Takes back what a Condition gave up: never refused.
   class Relocking final : public Semaphore::Request {
    public:
-    explicit Relocking(Mutex& mutex) : Request(mutex.semaphore_, 1, Refusable::no) {}
+    explicit Relocking(Mutex& mutex) : Request(mutex.semaphore_, 1, WaitReason::mutex, Refusable::no) {}
     Result<> take() const { return {}; }
   };
 

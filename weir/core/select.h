@@ -111,14 +111,12 @@ class Due final : public internal::Operation {
  public:
   using Value = Result<>;
 
-  explicit Due(TimePoint time) : time_(time) {}
+  explicit Due(TimePoint time) : Operation(nullptr, WaitReason::sleep), time_(time) {}
   bool try_now() override { return now() >= time_; }
-  internal::Lock* source_lock() override { return nullptr; }
   bool try_locked() override { return false; }
   bool enqueue_locked() override { return true; }
   void leave_locked() override {}
   TimePoint due() const override { return time_; }
-  WaitReason reason() const override { return WaitReason::sleep; }
   Result<> take() const { return {}; }
 
  private:

@@ -15,6 +15,7 @@
 #include "weir/core/mutex.h"
 #include "weir/core/runtime.h"
 #include "weir/core/semaphore.h"
+#include "weir/core/simulation.h"
 #include "weir/core/wait_group.h"
 
 namespace weir::core {
@@ -296,6 +297,26 @@ TEST_F(SelectTest, WaitsForEventsAndWaitGroups) {
     EXPECT_EQ(which, 1u);
     EXPECT_EQ(event.waiters(), 0u);
   });
+}
+
+// Which of those that are ready are taken, in order.
+std::vector<std::size_t> order_of(std::uint64_t seed) {
+  Simulation simulation({.seed = seed});
+  Runtime runtime({.processors = 1, .simulation = &simulation});
+  std::vector<std::size_t> order;
+  EXPECT_TRUE(runtime.run([&](Scope& root) -> task<> {
+    Event left({.set = true});
+    Event right({.set = true});
+    for (int i = 0; i < 64; ++i) {
+      order.push_back((co_await select(root.context(), left.on_set(), right.on_set()))->index());
+    }
+  }));
+  return order;
+}
+
+TEST(SelectInASimulation, ChoosesByTheSeed) {
+  EXPECT_EQ(order_of(1), order_of(1));
+  EXPECT_NE(order_of(1), order_of(2));
 }
 
 }  // namespace

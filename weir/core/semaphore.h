@@ -105,18 +105,19 @@ class Semaphore {
 class Semaphore::Request : public internal::Operation {
  public:
   bool try_now() final { return semaphore_.try_acquire(weight_) || refuse_now(); }
-  internal::Lock* source_lock() final { return &semaphore_.lock_; }
   bool try_locked() final { return semaphore_.try_acquire(weight_); }
   bool enqueue_locked() final;
   void leave_locked() final;
-  WaitReason reason() const override { return WaitReason::semaphore; }
 
  protected:
   // Not refusable: waits even where too many do. Its user sees to a bound.
   enum class Refusable : bool { no, yes };
 
-  Request(Semaphore& semaphore, std::uint64_t weight, Refusable refusable = Refusable::yes)
-      : semaphore_(semaphore), weight_(weight), refusable_(refusable == Refusable::yes) {}
+  Request(Semaphore& semaphore, std::uint64_t weight, WaitReason reason, Refusable refusable = Refusable::yes)
+      : Operation(&semaphore.lock_, reason),
+        semaphore_(semaphore),
+        weight_(weight),
+        refusable_(refusable == Refusable::yes) {}
   ~Request() = default;
 
   std::uint64_t weight() const { return weight_; }
@@ -136,7 +137,7 @@ class Semaphore::Acquiring final : public Request {
  public:
   using Value = Result<>;
 
-  Acquiring(Semaphore& semaphore, std::uint64_t weight) : Request(semaphore, weight) {}
+  Acquiring(Semaphore& semaphore, std::uint64_t weight) : Request(semaphore, weight, WaitReason::semaphore) {}
 
   Result<> take() const {
     if (refused()) [[unlikely]]

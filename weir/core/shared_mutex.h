@@ -44,10 +44,10 @@ class SharedMutex {
    public:
     using Value = Result<Guard>;
 
-    Locking(SharedMutex& mutex, std::uint64_t weight) : Request(mutex.semaphore_, weight), mutex_(mutex) {}
-    WaitReason reason() const override {
-      return weight() == 1 ? WaitReason::shared_mutex_read : WaitReason::shared_mutex_write;
-    }
+    Locking(SharedMutex& mutex, std::uint64_t weight)
+        : Request(mutex.semaphore_, weight,
+                  weight == 1 ? WaitReason::shared_mutex_read : WaitReason::shared_mutex_write),
+          mutex_(mutex) {}
     Result<Guard> take() {
       if (refused()) [[unlikely]]
         return std::unexpected(error());

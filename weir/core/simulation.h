@@ -26,6 +26,7 @@
 namespace weir::core {
 
 namespace internal {
+class SelectCore;
 class SimulatedOrder;
 }
 
@@ -49,6 +50,7 @@ class Simulation final : public Clock {
   bool deadlocked() const { return deadlocked_; }
 
  private:
+  friend class internal::SelectCore;
   friend class internal::SimulatedOrder;
 
   // SplitMix64 (Steele, Lea and Flood, 2014).

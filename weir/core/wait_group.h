@@ -29,8 +29,7 @@ class WaitGroup {
 
   class Waiting final : public internal::Gate::Pass {
    public:
-    explicit Waiting(WaitGroup& group) : Pass(group.zero_) {}
-    WaitReason reason() const override { return WaitReason::wait_group; }
+    explicit Waiting(WaitGroup& group) : Pass(group.zero_, WaitReason::wait_group) {}
   };
 
   WaitGroup() : WaitGroup(Options{}) {}

@@ -2,6 +2,7 @@
 
 #include <sched.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <memory>
@@ -24,7 +25,20 @@ void await_stamp(std::byte* slot, std::uint64_t stamp) {
   }
 }
 
+void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
 }  // namespace
+
+std::uint64_t ChannelCore::back_off(const std::atomic<std::uint64_t>& end, unsigned lost) {
+  for (unsigned i = 8u << std::min(lost, 5u); i > 0; --i) relax();
+  return end.load(std::memory_order_relaxed);
+}
 
 ChannelCore::ChannelCore(const ChannelType& type, std::uint32_t capacity, std::uint32_t waiters_max)
     : type_(type),
@@ -81,17 +95,14 @@ void ChannelCore::thaw() {
   head_.store(head_.load(std::memory_order_relaxed) & ~kFrozen, std::memory_order_relaxed);
 }
 
-std::uint64_t ChannelCore::distance(std::uint64_t tail, std::uint64_t head) const {
-  const std::uint64_t laps = ((tail & ~kFrozen) / lap_) - ((head & ~kFrozen) / lap_);
-  return laps * capacity_ + (tail & index_mask()) - (head & index_mask());
-}
-
 bool ChannelCore::empty_locked() const {
   return tail_.load(std::memory_order_relaxed) == head_.load(std::memory_order_relaxed);
 }
 
 bool ChannelCore::full_locked() const {
-  return distance(tail_.load(std::memory_order_relaxed), head_.load(std::memory_order_relaxed)) == capacity_;
+  // The same index, a lap on.
+  return capacity_ == 0 ||
+         tail_.load(std::memory_order_relaxed) == head_.load(std::memory_order_relaxed) + lap_;
 }
 
 std::byte* ChannelCore::free_slot_locked() const {
@@ -204,10 +215,11 @@ void ChannelCore::close() {
 }
 
 std::size_t ChannelCore::size() const {
-  const std::lock_guard guard(lock_);
-  // head first: it never passes tail. Without freezing, the two are a moment apart.
-  const std::uint64_t head = head_.load(std::memory_order_acquire);
-  const std::uint64_t size = distance(tail_.load(std::memory_order_acquire), head);
+  // Head first: it never passes tail. The two are a moment apart.
+  const std::uint64_t head = head_.load(std::memory_order_acquire) & ~kFrozen;
+  const std::uint64_t tail = tail_.load(std::memory_order_acquire) & ~kFrozen;
+  const std::uint64_t laps = tail / lap_ - head / lap_;
+  const std::uint64_t size = laps * capacity_ + (tail & index_mask()) - (head & index_mask());
   return static_cast<std::size_t>(size < capacity_ ? size : capacity_);
 }
 

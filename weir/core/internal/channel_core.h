@@ -84,22 +84,26 @@ class ChannelCore {
     // relaxed, here and in the exchange: the position orders nothing. Values
     // pass from thread to thread by the slots' stamps.
     std::uint64_t position = end.load(std::memory_order_relaxed);
-    for (;;) {
+    for (unsigned lost = 0;; position = back_off(end, ++lost)) {
       if ((position & kFrozen) != 0) return nullptr;
       Slot* slot = static_cast<Slot*>(slots_) + (position & index_mask());
       const std::uint64_t seen = slot->stamp.load(std::memory_order_acquire);
       if (seen == position + ready) [[likely]] {
-        if (end.compare_exchange_weak(position, following(position), std::memory_order_relaxed)) {
+        if (end.compare_exchange_strong(position, following(position), std::memory_order_relaxed)) {
           stamp = position + done;
           return slot;
         }
       } else if (static_cast<std::int64_t>(seen - (position + ready)) < 0) {
         return nullptr;
-      } else {
-        position = end.load(std::memory_order_relaxed);  // it was claimed meanwhile
       }
+      // Somebody else was faster.
     }
   }
+
+  // Lets whoever was faster have the line to itself for a while, longer each
+  // time: a run of claims by one processor costs far less than as many that
+  // alternate. The position after that.
+  static std::uint64_t back_off(const std::atomic<std::uint64_t>& end, unsigned lost);
 
   // A position is a lap and an index below capacity_, in one number.
   std::uint64_t index_mask() const { return lap_ - 1; }
@@ -107,7 +111,6 @@ class ChannelCore {
     const std::uint64_t index = position & index_mask();
     return index + 1 < capacity_ ? position + 1 : position - index + lap_;
   }
-  std::uint64_t distance(std::uint64_t tail, std::uint64_t head) const;
 
   // All below: with lock_ held.
   bool send_locked(ChannelSend& send);
@@ -156,15 +159,14 @@ class ChannelCore {
 
 class ChannelSend : public Operation {
  public:
-  Lock* source_lock() final { return &core_.lock_; }
   bool try_locked() final { return core_.send_locked(*this); }
   bool enqueue_locked() final;
   void leave_locked() final;
-  WaitReason reason() const final { return WaitReason::channel_send; }
 
  protected:
   // `value`: an object, moved from when the operation takes effect.
-  ChannelSend(ChannelCore& core, void* value) : core_(core), value_(value) {}
+  ChannelSend(ChannelCore& core, void* value)
+      : Operation(&core.lock_, WaitReason::channel_send), core_(core), value_(value) {}
   ~ChannelSend() = default;
 
   ChannelCore& core_;
@@ -176,15 +178,14 @@ class ChannelSend : public Operation {
 
 class ChannelReceive : public Operation {
  public:
-  Lock* source_lock() final { return &core_.lock_; }
   bool try_locked() final { return core_.receive_locked(*this); }
   bool enqueue_locked() final;
   void leave_locked() final;
-  WaitReason reason() const final { return WaitReason::channel_receive; }
 
  protected:
   // `storage`: where the value is constructed when the operation takes effect.
-  ChannelReceive(ChannelCore& core, void* storage) : core_(core), storage_(storage) {}
+  ChannelReceive(ChannelCore& core, void* storage)
+      : Operation(&core.lock_, WaitReason::channel_receive), core_(core), storage_(storage) {}
   ChannelReceive(const ChannelReceive& other, void* storage)
       : Operation(other), core_(other.core_), storage_(storage) {}
   ~ChannelReceive() = default;

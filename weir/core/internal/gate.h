@@ -47,14 +47,13 @@ class Gate::Pass : public Operation {
   using Value = Result<>;
 
   bool try_now() final { return gate_.is_open(); }
-  Lock* source_lock() final { return &gate_.lock_; }
   bool try_locked() final { return gate_.is_open(); }
   bool enqueue_locked() final;
   void leave_locked() final;
   Result<> take() const;
 
  protected:
-  explicit Pass(Gate& gate) : gate_(gate) {}
+  Pass(Gate& gate, WaitReason reason) : Operation(&gate.lock_, reason), gate_(gate) {}
   ~Pass() = default;
 
  private:

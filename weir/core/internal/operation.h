@@ -31,9 +31,8 @@ class Operation : public ListNode<> {
   // The errors that an operation itself meets.
   enum class Refusal : std::uint8_t { none, closed, at_limit, queue_full, too_large };
 
-  Operation() = default;
   // A copy is a new operation on the same source, which has not begun.
-  Operation(const Operation&) : ListNode() {}
+  Operation(const Operation& other) : ListNode(), lock_(other.lock_), reason_(other.reason_) {}
   Operation& operator=(const Operation&) = delete;
 
   // Takes effect if it can without the lock, and says whether it did. May say
@@ -41,7 +40,7 @@ class Operation : public ListNode<> {
   virtual bool try_now() = 0;
 
   // Guards the queue. Null: there is none, and the wait ends at due() instead.
-  virtual Lock* source_lock() = 0;
+  Lock* source_lock() const { return lock_; }
   virtual bool try_locked() = 0;
   // After try_locked() said no and wait_on(). True: queued. False: it took
   // effect after all.
@@ -51,7 +50,7 @@ class Operation : public ListNode<> {
 
   // For what comes with time.
   virtual TimePoint due() const { return kNever; }
-  virtual WaitReason reason() const = 0;
+  WaitReason reason() const { return reason_; }
 
   // All of the above that is possible without waiting.
   bool try_without_waiting();
@@ -82,12 +81,15 @@ class Operation : public ListNode<> {
   void refuse(Refusal refusal) { refusal_ = refusal; }
 
  protected:
+  Operation(Lock* lock, WaitReason reason) : lock_(lock), reason_(reason) {}
   ~Operation() = default;
 
   bool refused() const { return refusal_ != Refusal::none; }
   Error error() const;
 
  private:
+  Lock* const lock_;
+  const WaitReason reason_;
   Refusal refusal_ = Refusal::none;
   bool fulfilled_ = false;  // guarded by the source's lock
   bool alone_ = true;

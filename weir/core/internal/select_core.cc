@@ -5,31 +5,14 @@
 #include <functional>
 #include <mutex>
 
+#include "weir/core/internal/processor.h"
+#include "weir/core/internal/scheduler.h"
 #include "weir/core/internal/shake.h"
+#include "weir/core/runtime.h"
+#include "weir/core/simulation.h"
 
 namespace weir::core::internal {
 namespace {
-
-// Not inlined: a coroutine must not keep the address of a thread's variable.
-[[gnu::noinline]] std::size_t random_below(std::size_t bound) {
-  thread_local std::uint32_t random = 2'463'534'242;
-  random ^= random << 13;
-  random ^= random >> 17;
-  random ^= random << 5;
-  return static_cast<std::size_t>((std::uint64_t{random} * bound) >> 32);
-}
-
-// Calls visit(index) from a random case on, around, until it returns true; the
-// index, or kNone.
-template <typename Visit>
-std::size_t find_from_random(std::size_t count, Visit visit) {
-  std::size_t index = count == 1 ? 0 : random_below(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    if (visit(index)) return index;
-    if (++index == count) index = 0;
-  }
-  return SelectCore::kNone;
-}
 
 // The locks of all cases, each once.
 class AllLocks {
@@ -59,12 +42,36 @@ class AllLocks {
 
 }  // namespace
 
+// Not inlined: a coroutine must not keep the address of a thread's variable.
+[[gnu::noinline]] std::size_t SelectCore::random_below(std::size_t bound) {
+  if (const Processor* processor = Processor::current_or_null()) {
+    if (Simulation* simulation = processor->runtime().scheduler().simulation()) {
+      return static_cast<std::size_t>(simulation->random() % bound);
+    }
+  }
+  thread_local std::uint32_t random = 2'463'534'242;
+  random ^= random << 13;
+  random ^= random >> 17;
+  random ^= random << 5;
+  return static_cast<std::size_t>((std::uint64_t{random} * bound) >> 32);
+}
+
+template <typename Visit>
+std::size_t SelectCore::find_from_random(Cases cases, Visit visit) {
+  std::size_t index = cases.size() == 1 ? 0 : random_below(cases.size());
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    if (visit(*cases[index])) return index;
+    if (++index == cases.size()) index = 0;
+  }
+  return kNone;
+}
+
 std::size_t SelectCore::try_now(Cases cases) {
-  return find_from_random(cases.size(), [&](std::size_t i) { return cases[i]->try_now(); });
+  return find_from_random(cases, [](Operation& operation) { return operation.try_now(); });
 }
 
 std::size_t SelectCore::try_locked(Cases cases) {
-  return find_from_random(cases.size(), [&](std::size_t i) { return cases[i]->try_locked(); });
+  return find_from_random(cases, [](Operation& operation) { return operation.try_locked(); });
 }
 
 std::size_t SelectCore::try_without_waiting(Cases cases) {

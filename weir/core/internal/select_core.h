@@ -38,6 +38,11 @@ class SelectCore {
   Error error() const { return Wait::error(outcome_, label(WaitReason::select)); }
 
  private:
+  // Calls visit(operation) from a random case on, around, until it returns true;
+  // the index, or kNone.
+  template <typename Visit>
+  static std::size_t find_from_random(Cases cases, Visit visit);
+  static std::size_t random_below(std::size_t bound);
   static std::size_t try_now(Cases cases);
   static std::size_t try_locked(Cases cases);
   std::size_t enqueue_locked(Cases cases);
