@@ -242,7 +242,7 @@ task<> a_named_coroutine(const std::atomic<bool>& flag) {
   co_return;
 }
 
-bool mentions(const std::vector<std::string>& stack, std::string_view name) {
+[[maybe_unused]] bool mentions(const std::vector<std::string>& stack, std::string_view name) {
   return std::ranges::any_of(stack,
                              [&](const std::string& place) { return place.find(name) != std::string::npos; });
 }

@@ -130,7 +130,7 @@ Duration SampledThread::cpu_time() const {
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
-bool SampledThread::waits_for_cpu() const {
+bool SampledThread::runnable() const {
   // proc(5): "id (name) R ..."; a name may hold anything, so from its end.
   std::array<char, 64> path{};
   std::snprintf(path.data(), path.size(), "/proc/self/task/%d/stat", static_cast<int>(id));
