@@ -40,8 +40,8 @@ void Scheduler::run() {
     SimulatedOrder(*this, *simulation()).run();
     return;
   }
-  monitor_.start();
   start_workers();
+  monitor_.start();  // from here on the threads are the monitor's to add to
   workers_[0]->run();
   monitor_.stop();
   threads_.clear();  // joins; the monitor, which alone adds to them, has ended
