@@ -9,8 +9,8 @@
 //   latency.quantile(0.99);
 //
 // Histogram is a plain value for one thread. HistogramShards is for what many
-// processors record at once: each writes a shard of its own with plain stores,
-// and a reader merges them into a Histogram at any time.
+// processors record at once: each writes a shard of its own, uncontended, and a
+// reader merges them into a Histogram at any time.
 #pragma once
 
 #include <algorithm>
@@ -120,14 +120,17 @@ class HistogramShards {
   // `shards`: as many as there are writers, processors for instance.
   explicit HistogramShards(unsigned shards) : shards_(shards) {}
 
-  // One thread at a time for each shard: its owner.
+  // Any thread; quickest where a shard has one writer at a time, as processors
+  // have but for the time that a task of theirs is stuck.
   void record(unsigned shard, Duration value) {
     Shard& own = shards_[shard];
     const std::uint64_t ns = Layout::clamp(value);
     add(own.counts.data()[Layout::index_of(ns)], 1);
     add(own.sum_ns, ns);
-    if (ns < get(own.min_ns)) set(own.min_ns, ns);
-    if (ns > get(own.max_ns)) set(own.max_ns, ns);
+    for (std::uint64_t seen = get(own.min_ns); ns < seen && !replace(own.min_ns, seen, ns);) {
+    }
+    for (std::uint64_t seen = get(own.max_ns); ns > seen && !replace(own.max_ns, seen, ns);) {
+    }
   }
 
   // Any thread. What is recorded meanwhile is in it or is not.
@@ -136,14 +139,17 @@ class HistogramShards {
  private:
   using Layout = internal::HistogramLayout;
 
-  // Relaxed loads and stores: the owner alone writes, readers need no order.
+  // Relaxed: readers need no order.
   static std::uint64_t get(std::uint64_t& word) {
     return std::atomic_ref(word).load(std::memory_order_relaxed);
   }
-  static void set(std::uint64_t& word, std::uint64_t to) {
-    std::atomic_ref(word).store(to, std::memory_order_relaxed);
+  // False: it was not `seen`, which is then what it was.
+  static bool replace(std::uint64_t& word, std::uint64_t& seen, std::uint64_t to) {
+    return std::atomic_ref(word).compare_exchange_weak(seen, to, std::memory_order_relaxed);
   }
-  static void add(std::uint64_t& word, std::uint64_t more) { set(word, get(word) + more); }
+  static void add(std::uint64_t& word, std::uint64_t more) {
+    std::atomic_ref(word).fetch_add(more, std::memory_order_relaxed);
+  }
 
   struct alignas(64) Shard {
     internal::HistogramCounts counts;

@@ -53,7 +53,7 @@ task<> misbehave(Context& context, std::uint64_t seed, TimePoint end, std::atomi
     });
     switch (random() % 5) {
       case 0: compute(std::chrono::microseconds(random() % 1000)); break;
-      case 1: std::this_thread::sleep_for(std::chrono::microseconds(random() % 1000)); break;
+      case 1: internal::block_thread(std::chrono::microseconds(random() % 1000)); break;
       case 2: (void)co_await sleep_for(context, std::chrono::microseconds(random() % 500)); break;
       default: co_await yield(); break;
     }
@@ -173,7 +173,7 @@ TEST(HandOverStress, BlockingCallsComeBackToProcessorsThatChangeHands) {
         const auto span = std::chrono::microseconds(random() % 300);
         const Result<> outcome = co_await blocking(of, context, [&calls, span] {
           ++calls;
-          std::this_thread::sleep_for(span);
+          internal::block_thread(span);
         });
         if (outcome) ++results;
         if (random() % 8 == 0) compute(400us);

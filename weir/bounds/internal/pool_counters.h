@@ -28,12 +28,13 @@ class PoolCounters {
  public:
   class alignas(64) Set {
    public:
-    // relaxed: readers need no order. Nearly always there is one writer, and
-    // two while one of them is stuck.
+    // Tasks of its processor, which may be two at once where one is stuck.
+    // relaxed: readers need no order.
     void bump(PoolCount which, std::uint64_t by = 1) {
       counts_[static_cast<std::size_t>(which)].fetch_add(by, std::memory_order_relaxed);
     }
-    // A job ended. The mean forgets: the latest 32 are most of it.
+    // A job ended. The mean forgets: the latest 32 are most of it, and one that
+    // gets lost between two writers does not matter.
     void note_run(Duration run) {
       const Duration::rep mean = run_mean_ns_.load(std::memory_order_relaxed);
       const Duration::rep step = (run.count() - mean) / 32;

@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cstdio>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -25,6 +26,7 @@ constexpr Duration kLookEveryMax = 5ms;
 constexpr int kIdleLooksMax = 20;
 constexpr Duration kPrintEvery = 1s;
 constexpr int kReportTimes = 10;
+constexpr int kStarvedTimes = 3;
 
 }  // namespace
 
@@ -93,7 +95,12 @@ void Monitor::run() {
       const std::lock_guard guard(mutex_);
       if (stopping_) return;
     }
-    const bool busy = look(SystemClock::read());
+    bool busy = true;
+    try {
+      busy = look(SystemClock::read());
+    } catch (const std::bad_alloc&) {
+      // No memory for a report or a list: what is stuck is seen at the next look.
+    }
     every = std::min(2 * every, every_max);
     idle_looks = busy ? 0 : idle_looks + 1;
     if (idle_looks < kIdleLooksMax || options_.trace_every != Duration::zero()) continue;
@@ -145,26 +152,27 @@ void Monitor::watch(Seat& seat, TimePoint now) {
     scheduler_.serve_for(&seat, *holder);
     return;
   }
-  Stuck stuck{.processor = holder,
-              .step = step,
-              .since = watched.since,
-              .report_at = options_.stuck_after * kReportTimes,
-              .index = seat.index,
-              .seat = &seat};
+  stuck_now_.push_back({.processor = holder,
+                        .step = step,
+                        .since = watched.since,
+                        .report_at = options_.stuck_after * kReportTimes,
+                        .index = seat.index,
+                        .seat = &seat});
+  Stuck& stuck = stuck_now_.back();
   take_seat(stuck);
   if (holder->step() != step) return;
   stuck_.fetch_add(1, std::memory_order_relaxed);
   if (stuck.seat != nullptr) refused_.fetch_add(1, std::memory_order_relaxed);
-  stuck_now_.push_back(stuck);
   report(stuck, now);
 }
 
 // It would go on if the system let it: the machine has other work. One more
 // thread would not bring more processor time to them all; what waits here is
-// better with the other workers.
-bool Monitor::starved(const Watched& watched, Duration span) {
+// better with the other workers. But not for long: a new thread may be luckier.
+bool Monitor::starved(const Watched& watched, Duration span) const {
   const SampledThread& thread = watched.holder->thread();
-  return 2 * (thread.cpu_time() - watched.cpu_before) < span && thread.waits_for_cpu();
+  return span < kStarvedTimes * options_.stuck_after &&
+         thread.cpu_time() - watched.cpu_before < options_.stuck_after / 4 && thread.runnable();
 }
 
 // To those that are stuck still.
@@ -198,10 +206,14 @@ void Monitor::report(const Stuck& stuck, TimePoint now) {
                      .processor = stuck.index,
                      .stand_in = stuck.seat == nullptr};
   const void* function = processor.function();
-  const std::vector<const void*> stack = sample_stack(processor.thread());
-  if (processor.step() != stuck.step) return;  // it was another task's
-  report.function = name_of_code(function);
-  for (const void* place : stack) report.stack.push_back(name_of_code(place));
+  try {
+    const std::vector<const void*> stack = sample_stack(processor.thread());
+    if (processor.step() != stuck.step) return;  // it was another task's
+    report.function = name_of_code(function);
+    for (const void* place : stack) report.stack.push_back(name_of_code(place));
+  } catch (const std::bad_alloc&) {
+    report.stack.clear();  // a report without names is one still
+  }
   if (options_.on_stuck) {
     options_.on_stuck(report);
   } else {

@@ -85,7 +85,7 @@ class Monitor {
   // True: tasks are running.
   bool look(TimePoint now);
   void watch(Seat& seat, TimePoint now);
-  static bool starved(const Watched& watched, Duration span);
+  bool starved(const Watched& watched, Duration span) const;
   void attend(TimePoint now);
   void take_seat(Stuck& stuck);
   void report(const Stuck& stuck, TimePoint now);

@@ -28,7 +28,7 @@ namespace {
 // computes.
 [[gnu::noinline]] void hold_until(const std::atomic<bool>& flag, bool sleep) {
   while (!flag) {
-    if (sleep) std::this_thread::sleep_for(std::chrono::microseconds(100));
+    if (sleep) block_thread(100us);
   }
 }
 
@@ -150,7 +150,7 @@ TEST(Monitor, AsManyAsAreStuckAreReplaced) {
   EXPECT_TRUE(runtime.run([&](Scope& root) -> task<> {
     const auto hold_until_all = [](std::atomic<int>& count) -> task<> {
       ++count;
-      while (count < kStuck) std::this_thread::sleep_for(std::chrono::microseconds(100));
+      while (count < kStuck) block_thread(100us);
       co_return;
     };
     for (int i = 0; i < kStuck; ++i) spawn(root, hold_until_all(inside));
@@ -226,7 +226,7 @@ TEST(Monitor, NothingIsTakenForStuckWhereThatIsSwitchedOff) {
   const Watchdog watchdog("no monitor");
   Runtime runtime({.processors = 1, .stuck_after = {}});
   EXPECT_TRUE(runtime.run([&](Scope&) -> task<> {
-    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    block_thread(30ms);
     co_return;
   }));
   EXPECT_EQ(runtime.stats().stuck, 0u);
@@ -242,7 +242,7 @@ task<> a_named_coroutine(const std::atomic<bool>& flag) {
   co_return;
 }
 
-bool mentions(const std::vector<std::string>& stack, std::string_view name) {
+[[maybe_unused]] bool mentions(const std::vector<std::string>& stack, std::string_view name) {
   return std::ranges::any_of(stack,
                              [&](const std::string& place) { return place.find(name) != std::string::npos; });
 }

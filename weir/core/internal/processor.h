@@ -118,39 +118,36 @@ class Processor {
   // once more.
   bool unseated() const { return unseated_.load(std::memory_order_relaxed); }
 
-  // Constant after construction.
-  Scheduler& scheduler_;
+  // What every step of every task touches, on one line. Owner only, but for
+  // what is atomic: the owner writes the step, the frame and the function, and
+  // anyone reads; `unseated_` is written under the scheduler's idle lock.
+  alignas(64) Scheduler& scheduler_;  // constant after construction
+  Seat* seat_ = nullptr;              // the one it holds, or the one that was taken from it
+  TimePoint now_;
+  std::uint64_t clock_cycles_ = 0;  // the cycle counter when now_ was read; 0: to be read anew
+  std::atomic<const void*> frame_{nullptr};
+  std::atomic<const void*> function_{nullptr};
+  std::atomic<std::uint32_t> step_{0};
+  std::uint32_t tick_ = 0;
+  std::uint32_t next_in_a_row_ = 0;  // run-next slots taken since the ring was last looked at
+  bool spinning_ = false;            // also written by the waker, while this is parked
+  std::atomic<bool> unseated_{false};
 
   RunQueue queue_;
   ForkStack forks_;
 
-  // Owner only.
-  Seat* seat_ = nullptr;  // the one it holds, or the one that was taken from it
-  TimePoint now_;
-  std::uint64_t clock_cycles_ = 0;  // the cycle counter when now_ was read; 0: to be read anew
-  std::uint32_t tick_ = 0;
-  std::uint32_t next_in_a_row_ = 0;  // run-next slots taken since the ring was last looked at
-  std::uint32_t random_;
-  bool spinning_ = false;  // also written by the waker, while this is parked
-
-  // Written under the scheduler's idle lock.
-  std::atomic<bool> idle_{false};  // relaxed: see park()
-  std::atomic<bool> unseated_{false};
-  Processor* next_idle_ = nullptr;  // guarded by it
-
-  // A seat for a spare one: written before the semaphore is released.
-  Seat* offered_ = nullptr;
-  std::binary_semaphore offer_{0};
-  Processor* next_spare_ = nullptr;  // guarded by the scheduler's spare lock
-
+  std::uint32_t random_;  // owner only
   // Owner writes, anyone reads.
-  std::atomic<std::uint32_t> step_{0};
-  std::atomic<const void*> frame_{nullptr};
-  std::atomic<const void*> function_{nullptr};
   std::atomic<std::uint64_t> spawned_{0};
   std::atomic<std::uint64_t> finished_{0};
   std::atomic<std::uint64_t> steals_{0};
   SampledThread thread_;  // set before its first task
+
+  std::atomic<bool> idle_{false};    // written under the scheduler's idle lock; relaxed: see park()
+  Processor* next_idle_ = nullptr;   // guarded by the scheduler's idle lock
+  Processor* next_spare_ = nullptr;  // guarded by the scheduler's spare lock
+  // A seat for a spare one: `seat_` is written before it is released.
+  std::binary_semaphore offer_{0};
 };
 
 }  // namespace weir::core::internal

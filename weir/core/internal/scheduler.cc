@@ -14,9 +14,9 @@
 namespace weir::core::internal {
 
 Scheduler::Scheduler(Runtime& runtime, Options options)
-    : runtime_(runtime),
+    : active_(options.processors),
+      runtime_(runtime),
       options_(std::move(options)),
-      active_(options_.processors),
       blocking_({.threads_max = options_.workers_max, .inline_only = options_.simulation != nullptr}),
       monitor_(*this, options_.monitor) {
   WEIR_CHECK(options_.processors <= options_.seats, "as many seats as processors");
@@ -41,7 +41,7 @@ void Scheduler::run() {
     return;
   }
   start_workers();
-  monitor_.start();
+  monitor_.start();  // from here on the threads are the monitor's to add to
   workers_[0]->run();
   monitor_.stop();
   threads_.clear();  // joins; the monitor, which alone adds to them, has ended

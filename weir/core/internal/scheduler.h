@@ -140,13 +140,17 @@ class Scheduler {
   Processor* start_worker();
   bool add_spare(Processor& processor);
 
+  // Read in every step of every processor, and next to never written: apart
+  // from what is written often.
+  // relaxed: who learns of another number late acts on the old one a step longer.
+  alignas(64) std::atomic<unsigned> active_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> paused_{false};
   Runtime& runtime_;
   const Options options_;
   IoStatePool io_states_;
   Context root_;
   std::vector<std::unique_ptr<Seat>> seats_;  // constant after construction
-  // relaxed: who learns of another number late acts on the old one a step longer.
-  std::atomic<unsigned> active_;
 
   mutable std::mutex workers_mutex_;
   // Guarded by it: the monitor adds, others count. What they point to stays.
@@ -154,19 +158,17 @@ class Scheduler {
   std::vector<std::jthread> threads_;  // run()'s, and the monitor's while there is one
   std::atomic<unsigned> workers_count_{0};
 
-  Lock global_lock_;
+  alignas(64) Lock global_lock_;
   RunnableList global_;                        // guarded by global_lock_
   std::atomic<std::uint32_t> global_size_{0};  // written under it
 
-  Lock idle_lock_;                       // guards who holds which seat, too
+  alignas(64) Lock idle_lock_;           // guards who holds which seat, too
   Processor* idle_list_ = nullptr;       // guarded by idle_lock_; the last to fall asleep is woken first
   std::atomic<unsigned> idle_count_{0};  // written under it
   bool monitor_asleep_ = false;          // guarded by idle_lock_
   std::atomic<unsigned> spinning_count_{0};
-  std::atomic<bool> stopping_{false};
-  std::atomic<bool> paused_{false};
 
-  Lock spare_lock_;
+  alignas(64) Lock spare_lock_;
   Processor* spare_list_ = nullptr;       // guarded by spare_lock_
   std::atomic<unsigned> spare_count_{0};  // written under it
 

@@ -53,7 +53,12 @@ Registers registers_of(const void* context) {
 #endif
 }
 
-// A frame begins with the caller's frame pointer and the return address.
+// A frame begins with the caller's frame pointer and the return address. What
+// lies there is read unseen by sanitizers: where a function keeps something else
+// in the register, it may be a variable of the stack that others write.
+#if defined(__clang__)
+[[clang::no_sanitize("address", "thread")]]
+#endif
 void walk(Registers at) {
   const SampledThread& thread = sample.thread;
   std::size_t depth = 0;
@@ -130,7 +135,7 @@ Duration SampledThread::cpu_time() const {
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
-bool SampledThread::waits_for_cpu() const {
+bool SampledThread::runnable() const {
   // proc(5): "id (name) R ..."; a name may hold anything, so from its end.
   std::array<char, 64> path{};
   std::snprintf(path.data(), path.size(), "/proc/self/task/%d/stat", static_cast<int>(id));

@@ -26,8 +26,8 @@ struct SampledThread {
 
   // The processor time it has had; zero when it cannot be read.
   Duration cpu_time() const;
-  // It could run, and the system runs others.
-  bool waits_for_cpu() const;
+  // It runs, or could if the system let it; false: it is blocked.
+  bool runnable() const;
 
   pid_t id = 0;
   std::uintptr_t stack_low = 0;

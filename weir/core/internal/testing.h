@@ -9,6 +9,8 @@
 // For tests only; nothing else includes it.
 #pragma once
 
+#include <time.h>
+
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -59,6 +61,13 @@ inline std::uint64_t print_seed() {
   std::printf("WEIR_SEED=%llu\n", static_cast<unsigned long long>(seed));
   std::fflush(stdout);
   return seed;
+}
+
+// Blocks the calling thread in the kernel, where that is what a test is about: a
+// worker that is held up. Not to wait for anything.
+inline void block_thread(Duration span) {
+  const timespec time{.tv_sec = span / 1s, .tv_nsec = (span % 1s).count()};
+  ::nanosleep(&time, nullptr);
 }
 
 // Aborts with a message when it is not destroyed in time: a lost wake-up is a
