@@ -28,7 +28,7 @@ namespace weir::core {
 namespace internal {
 class SelectCore;
 class SimulatedOrder;
-}
+}  // namespace internal
 
 // One run's; belongs to the thread that runs it.
 class Simulation final : public Clock {
