@@ -13,6 +13,7 @@ namespace {
 // Go's: often enough that the global queue does not starve, and prime, so that
 // it does not fall in step with a program's own period.
 constexpr std::uint32_t kGlobalQueueTick = 61;
+constexpr std::uint32_t kClockTick = 16;
 // A pair of tasks that keep waking one another gives way to the ring.
 constexpr std::uint32_t kNextInARowMax = 16;
 constexpr int kStealRounds = 4;
@@ -89,8 +90,12 @@ Runnable* Processor::find_runnable() {
   for (;;) {
     if (scheduler_.stopping() || unseated()) return nullptr;
     ++tick_;
-    read_clock();
-    fire_timers(seat_->timers);
+    // The counter takes as long to read as a task to switch to: without timers
+    // the time may be some steps old.
+    if (tick_ % kClockTick == 0 || seat_->timers.next() != kNever) {
+      read_clock();
+      fire_timers(seat_->timers);
+    }
     if (seat_->index >= scheduler_.active()) [[unlikely]] {
       relay();
       continue;
@@ -104,7 +109,10 @@ Runnable* Processor::find_runnable() {
     if (found == nullptr) found = take_local();
     if (found == nullptr) found = take_global(RunQueue::kCapacity / 2);
     if (found == nullptr && seat_->poll(now_) > 0) found = take_local();
-    if (found == nullptr) found = steal();
+    if (found == nullptr) {
+      read_clock();
+      found = steal();
+    }
     if (found != nullptr) {
       scheduler_.stop_spinning(*this);
       return found;
@@ -220,10 +228,13 @@ void Processor::ready(Runnable& runnable) {
     if (queue_.size() > 1) scheduler_.wake_one();
     return;
   }
-  if (unseated()) {
+  if (unseated()) [[unlikely]] {
     enqueue(runnable);
   } else if (Runnable* kicked = queue_.set_next(&runnable)) {
     enqueue(*kicked);
+  } else {
+    scheduler_.wake_one_after_publishing();
+    return;
   }
   scheduler_.wake_one();
 }

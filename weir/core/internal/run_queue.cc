@@ -72,7 +72,8 @@ Runnable* RunQueue::pop() {
 }
 
 Runnable* RunQueue::set_next(Runnable* runnable) {
-  return next_.exchange(runnable, std::memory_order_acq_rel);
+  // seq_cst: Scheduler::wake_one_after_publishing() relies on it.
+  return next_.exchange(runnable, std::memory_order_seq_cst);
 }
 
 Runnable* RunQueue::take_next() {

@@ -90,14 +90,11 @@ RunnableList Scheduler::take_global(std::uint32_t most) {
   return taken;
 }
 
-void Scheduler::wake_one() {
-  for (;;) {
-    // The fence of the producer's side: the work was published before it.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (idle_count_.load(std::memory_order_relaxed) == 0) return;
+void Scheduler::wake_one_of_the_idle() {
+  do {
     WEIR_SHAKE_HERE("wake_one: somebody sleeps");
     unsigned nobody = 0;
-    if (spinning_count_.load(std::memory_order_relaxed) != 0 ||
+    if (spinning_count_.load(std::memory_order_seq_cst) != 0 ||
         !spinning_count_.compare_exchange_strong(nobody, 1, std::memory_order_seq_cst)) {
       return;  // the one that spins will see it, or wake another when it finds other work
     }
@@ -109,7 +106,8 @@ void Scheduler::wake_one() {
     // Meanwhile others have taken this thread for one that looks for work, and
     // somebody may have fallen asleep: once more, on their behalf.
     spinning_count_.fetch_sub(1, std::memory_order_seq_cst);
-  }
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+  } while (idle_count_.load(std::memory_order_relaxed) != 0);
 }
 
 Processor* Scheduler::take_idle() {

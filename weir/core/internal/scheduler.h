@@ -64,7 +64,15 @@ class Scheduler {
 
   // After work was made runnable: wakes one idle processor, unless one is
   // looking for work already.
-  void wake_one();
+  void wake_one() {
+    // The fence of the producer's side: the work was published before it.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    wake_one_after_publishing();
+  }
+  // Where what published the work was sequentially consistent itself.
+  void wake_one_after_publishing() {
+    if (idle_count_.load(std::memory_order_seq_cst) != 0) wake_one_of_the_idle();
+  }
 
   // Announces that `processor` sleeps. False: there is work after all, and it
   // spins; or it has lost its seat.
@@ -129,6 +137,7 @@ class Scheduler {
   void start_workers();
   Processor& holder(unsigned index) const { return *seats_[index]->holder.load(std::memory_order_acquire); }
   bool any_work() const;
+  void wake_one_of_the_idle();
   // The last that fell asleep, to be woken: it spins from now on. Null: none.
   Processor* take_idle();
   void remove_idle_locked(Processor& processor);
