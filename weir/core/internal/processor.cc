@@ -1,5 +1,7 @@
 #include "weir/core/internal/processor.h"
 
+#include <algorithm>
+
 #include "weir/base/check.h"
 #include "weir/core/internal/fork_point.h"
 #include "weir/core/internal/frames.h"
@@ -104,7 +106,10 @@ Runnable* Processor::find_runnable() {
     if (tick_ % kGlobalQueueTick == 0) {
       // A processor that always has work looks at its sockets here.
       seat_->poll(now_);
-      found = take_global(1);
+      // Its share, as far as there is room, not one as in Go: there yielding
+      // tasks go to the global queue, here they keep the ring from emptying, and
+      // what a stuck worker left would wait 61 steps for each that is before it.
+      found = take_global((RunQueue::kCapacity - std::min(queue_.size(), RunQueue::kCapacity)) / 2 + 1);
     }
     if (found == nullptr) found = take_local();
     if (found == nullptr) found = take_global(RunQueue::kCapacity / 2);

@@ -41,8 +41,9 @@ void Scheduler::run() {
     return;
   }
   start_workers();
-  monitor_.start();  // from here on the threads are the monitor's to add to
-  workers_[0]->run();
+  Processor& first = *workers_[0];
+  monitor_.start();  // from here on workers and threads are the monitor's to add to
+  first.run();
   monitor_.stop();
   threads_.clear();  // joins; the monitor, which alone adds to them, has ended
   blocking_.stop();

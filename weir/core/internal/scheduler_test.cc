@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <coroutine>
 #include <cstdlib>
@@ -49,6 +50,34 @@ TEST(Scheduler, TheGlobalQueueIsServedThoughALocalOneNeverEmpties) {
     });
   }));
   EXPECT_LE(yields, 62) << "every 61st task comes from the global queue";
+}
+
+task<> take_one_of(Context& context, Baton& baton, std::atomic<int>& left, std::atomic<bool>& all) {
+  EXPECT_TRUE(co_await baton.wait(context));
+  if (--left == 0) all = true;
+}
+
+TEST(Scheduler, ABacklogOfTheGlobalQueueIsNotServedOneByOne) {
+  const Watchdog watchdog("backlog of the global queue");
+  constexpr std::size_t kBacklog = 100;
+  Runtime runtime({.processors = 1, .stuck_after = {}});
+  Spawner spawn;
+  std::array<Baton, kBacklog> batons;
+  std::atomic<int> left{kBacklog};
+  std::atomic<bool> taken{false};
+  std::atomic<bool> posted{false};
+  std::atomic<int> yields{0};
+  std::jthread thread;
+  EXPECT_TRUE(runtime.run([&](Scope& root) -> task<> {
+    for (Baton& baton : batons) spawn(root, take_one_of(root.context(), baton, left, taken));
+    for (int i = 0; i < 3; ++i) spawn(root, yield_until(taken, posted, yields));
+    co_await settle();
+    thread = std::jthread([&] {
+      for (Baton& baton : batons) baton.post();
+      posted = true;
+    });
+  }));
+  EXPECT_LE(yields, 200) << "one each 61st task would be 6,100";
 }
 
 task<> play(Context& context, Baton& mine, Baton& other, const std::atomic<bool>& over, int& rounds) {
