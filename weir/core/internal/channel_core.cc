@@ -37,7 +37,7 @@ void relax() {
 
 std::uint64_t ChannelCore::back_off(const std::atomic<std::uint64_t>& end, unsigned lost) {
   for (unsigned i = 8u << std::min(lost, 5u); i > 0; --i) relax();
-  return end.load(std::memory_order_relaxed);
+  return end.load(std::memory_order_acquire);
 }
 
 ChannelCore::ChannelCore(const ChannelType& type, std::uint32_t capacity, std::uint32_t waiters_max)
@@ -78,7 +78,7 @@ void ChannelCore::relocate(void* to, void* from) const {
   type_.trivial_size != 0 ? construct(to, from) : type_.relocate(to, from);
 }
 
-// relaxed throughout: exchanges on one word have one order, so a claim either
+// relaxed: exchanges on one word have one order, so a claim either
 // came before the flag, and the position shows it, or fails.
 void ChannelCore::freeze() {
   if (frozen()) return;
@@ -89,10 +89,11 @@ void ChannelCore::freeze() {
 
 void ChannelCore::thaw() {
   if (!frozen() || closed_ || capacity_ == 0 || !senders_.empty() || !receivers_.empty()) return;
-  // While it is frozen nobody else writes them.
-  tail_.store(tail_.load(std::memory_order_relaxed) & ~kFrozen, std::memory_order_relaxed);
+  // While it is frozen nobody else writes them. release: a slot whose stamp is
+  // old already may have been written to since, by a hand-over that failed.
+  tail_.store(tail_.load(std::memory_order_relaxed) & ~kFrozen, std::memory_order_release);
   WEIR_SHAKE_HERE("channel: half thawed");
-  head_.store(head_.load(std::memory_order_relaxed) & ~kFrozen, std::memory_order_relaxed);
+  head_.store(head_.load(std::memory_order_relaxed) & ~kFrozen, std::memory_order_release);
 }
 
 bool ChannelCore::empty_locked() const {

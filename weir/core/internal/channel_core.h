@@ -81,9 +81,9 @@ class ChannelCore {
   template <typename Slot>
   Slot* claim(std::atomic<std::uint64_t>& end, std::uint64_t ready, std::uint64_t done,
               std::uint64_t& stamp) {
-    // relaxed, here and in the exchange: the position orders nothing. Values
-    // pass from thread to thread by the slots' stamps.
-    std::uint64_t position = end.load(std::memory_order_relaxed);
+    // acquire: pairs with thaw(). Otherwise positions order nothing: values pass
+    // from thread to thread by the slots' stamps.
+    std::uint64_t position = end.load(std::memory_order_acquire);
     for (unsigned lost = 0;; position = back_off(end, ++lost)) {
       if ((position & kFrozen) != 0) return nullptr;
       Slot* slot = static_cast<Slot*>(slots_) + (position & index_mask());

@@ -1,5 +1,6 @@
 #include "weir/core/internal/frames.h"
 
+#include <algorithm>
 #include <mutex>
 #include <new>
 
@@ -15,7 +16,7 @@ namespace {
 class LooseFrames {
  public:
   void* allocate(std::size_t size) {
-    auto* loose = ::new (::operator new(sizeof(Loose) + size)) Loose;
+    auto* loose = ::new (::operator new(bytes(size))) Loose;
     new (loose + 1) FreeFrame{};
     const std::lock_guard guard(lock_);
     frames_.push_back(*loose);
@@ -28,7 +29,7 @@ class LooseFrames {
       loose->unlink();
     }
     loose->~Loose();
-    ::operator delete(loose, sizeof(Loose) + size);
+    ::operator delete(loose, bytes(size));
   }
   // Holds up who allocates or frees meanwhile: a frame that is visited stays.
   void for_each(const std::function<void(void* frame)>& visit) {
@@ -40,6 +41,8 @@ class LooseFrames {
 
  private:
   struct alignas(__STDCPP_DEFAULT_NEW_ALIGNMENT__) Loose : ListNode<> {};
+
+  static std::size_t bytes(std::size_t size) { return sizeof(Loose) + std::max(size, sizeof(FreeFrame)); }
 
   Lock lock_;
   IntrusiveList<Loose> frames_;  // guarded by lock_
