@@ -31,7 +31,8 @@ class Doorbell {
 
 class [[nodiscard]] Doorbell::Wait {
  public:
-  Wait(Doorbell& bell, core::Context& context, TimePoint deadline) : bell_(bell), wait_(context, core::WaitReason::event, deadline) {}
+  Wait(Doorbell& bell, core::Context& context, TimePoint deadline)
+      : bell_(bell), wait_(context, core::WaitReason::event, deadline) {}
 
   bool await_ready() const { return false; }
   bool await_suspend(core::TaskHandle task);
