@@ -61,6 +61,16 @@ class IntrusiveList {
     head_.previous_ = &node;
   }
 
+  // Moves all of `other` to the end of this, in O(1).
+  void take_all(IntrusiveList& other) {
+    if (other.empty()) return;
+    other.head_.next_->previous_ = head_.previous_;
+    other.head_.previous_->next_ = &head_;
+    head_.previous_->next_ = other.head_.next_;
+    head_.previous_ = other.head_.previous_;
+    other.head_.previous_ = other.head_.next_ = &other.head_;
+  }
+
   T* pop_front() {
     T* element = front();
     if (element != nullptr) static_cast<ListNode<Tag>*>(element)->unlink();

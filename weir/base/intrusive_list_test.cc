@@ -118,5 +118,28 @@ TEST(IntrusiveListDeathTest, RefusesAnElementThatDiesInAList) {
 }
 #endif
 
+TEST(IntrusiveList, TakesAllOfAnotherToItsEndAndLeavesItEmpty) {
+  IntrusiveList<Item> list;
+  IntrusiveList<Item> other;
+  Item items[] = {Item(0), Item(1), Item(2), Item(3), Item(4)};
+  const auto order = [&](IntrusiveList<Item>& of) {
+    std::vector<std::ptrdiff_t> seen;
+    of.for_each([&](Item& item) { seen.push_back(&item - items); });
+    return seen;
+  };
+  list.take_all(other);
+  EXPECT_TRUE(list.empty());
+  for (int i = 0; i < 2; ++i) list.push_back(items[i]);
+  for (int i = 2; i < 5; ++i) other.push_back(items[i]);
+  list.take_all(other);
+  EXPECT_EQ(order(list), (std::vector<std::ptrdiff_t>{0, 1, 2, 3, 4}));
+  EXPECT_TRUE(other.empty());
+  items[3].unlink();
+  other.take_all(list);
+  EXPECT_EQ(order(other), (std::vector<std::ptrdiff_t>{0, 1, 2, 4}));
+  while (other.pop_front() != nullptr) {
+  }
+}
+
 }  // namespace
 }  // namespace weir

@@ -22,6 +22,8 @@ void Scope::start(Permit permit, std::coroutine_handle<> frame, internal::TaskPr
 }
 
 void Scope::fail(const Error* error, std::exception_ptr exception) noexcept {
+  if (failures_ != nullptr)
+    failures_->add({.error = error != nullptr ? *error : Error{}, .exception = exception});
   if (failed_.exchange(true, std::memory_order_relaxed)) return;
   if (error != nullptr) error_ = *error;
   exception_ = std::move(exception);

@@ -23,9 +23,11 @@
 #include <cstdint>
 #include <exception>
 #include <type_traits>
+#include <utility>
 
 #include "weir/base/result.h"
 #include "weir/core/context.h"
+#include "weir/core/failures.h"
 #include "weir/core/internal/runnable.h"
 #include "weir/core/task.h"
 
@@ -42,6 +44,11 @@ class Scope;
 // exception. Cancellation of `parent` reaches all; the scope still joins them.
 template <typename Body>
 task<Result<>> with_scope(Context& parent, Body body, OnError on_error = OnError::cancel_rest);
+
+// A failure cancels nobody, and each is added to `failures`, which must outlive
+// the scope. Errors and exceptions: as above, the first.
+template <typename Body>
+task<Result<>> with_scope(Context& parent, Body body, Failures& failures);
 
 class Scope {
  public:
@@ -61,6 +68,8 @@ class Scope {
  private:
   template <typename Body>
   friend task<Result<>> with_scope(Context& parent, Body body, OnError on_error);
+  template <typename Body>
+  friend task<Result<>> with_scope(Context& parent, Body body, Failures& failures);
   friend class internal::TaskPromise;
 
   // Suspends until every child has ended.
@@ -71,7 +80,12 @@ class Scope {
     void await_resume() const noexcept {}
   };
 
-  Scope(Context& parent, OnError on_error) : context_(parent), on_error_(on_error) {}
+  Scope(Context& parent, OnError on_error, Failures* failures = nullptr)
+      : context_(parent), on_error_(on_error), failures_(failures) {}
+
+  // Runs the body, joins the children; what with_scope() gives.
+  template <typename Body>
+  static task<Result<>> run(Context& parent, Body body, OnError on_error, Failures* failures);
 
   template <typename Promise>
   void start(Permit permit, std::coroutine_handle<Promise> frame) {
@@ -85,6 +99,7 @@ class Scope {
 
   Context context_;
   const OnError on_error_;
+  Failures* const failures_;
   // Children alive, and one for the body until it joins. Whoever brings it to
   // zero resumes the joiner; acq_rel, so that the joiner sees what they wrote.
   std::atomic<std::uint64_t> live_{1};
@@ -95,8 +110,8 @@ class Scope {
 };
 
 template <typename Body>
-task<Result<>> with_scope(Context& parent, Body body, OnError on_error) {
-  Scope scope(parent, on_error);
+task<Result<>> Scope::run(Context& parent, Body body, OnError on_error, Failures* failures) {
+  Scope scope(parent, on_error, failures);
   try {
     if constexpr (std::is_same_v<std::invoke_result_t<Body&, Scope&>, task<Result<>>>) {
       if (Result<> result = co_await body(scope); !result) scope.fail(&result.error(), nullptr);
@@ -108,6 +123,16 @@ task<Result<>> with_scope(Context& parent, Body body, OnError on_error) {
   }
   co_await Scope::Join{scope};
   co_return scope.outcome();
+}
+
+template <typename Body>
+task<Result<>> with_scope(Context& parent, Body body, OnError on_error) {
+  return Scope::run(parent, std::move(body), on_error, nullptr);
+}
+
+template <typename Body>
+task<Result<>> with_scope(Context& parent, Body body, Failures& failures) {
+  return Scope::run(parent, std::move(body), OnError::run_all, &failures);
 }
 
 }  // namespace weir::core

@@ -279,5 +279,33 @@ TEST(Scope, AnExceptionAtAnyPlaceLeavesNothingBehind) {
   }
 }
 
+TEST_F(ScopeTest, CollectsTheFailuresOfAllChildrenWhereAskedAndLetsTheOthersGoOn) {
+  constexpr int kChildren = 20;
+  Failures failures(5);
+  int ended = 0;
+  Runtime runtime({.processors = 1});
+  EXPECT_TRUE(runtime.run([&](Scope& root) -> task<> {
+    const auto child = [](Context& context, int number, int& count) -> task<Result<>> {
+      co_await yield();
+      ++count;
+      EXPECT_FALSE(context.cancelled());
+      if (number % 2 == 0) co_return fail(ErrorKind::disconnected);
+      if (number == 1) throw std::runtime_error("child 1");
+      co_return {};
+    };
+    const auto body = [&](Scope& scope) -> task<> {
+      for (int i = 0; i < kChildren; ++i) spawn_(scope, child(scope.context(), i, ended));
+      co_return;
+    };
+    const Result<> outcome = co_await with_scope(root.context(), body, failures);
+    EXPECT_EQ(outcome.error().kind, ErrorKind::disconnected) << "the first";
+  }));
+  EXPECT_EQ(ended, kChildren);
+  EXPECT_EQ(failures.count(), 11u);
+  EXPECT_EQ(failures.kept().size(), 5u);
+  EXPECT_EQ(failures.kept()[0].error.kind, ErrorKind::disconnected);
+  EXPECT_TRUE(failures.kept()[1].exception);
+}
+
 }  // namespace
 }  // namespace weir::core

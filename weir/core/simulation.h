@@ -20,6 +20,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <utility>
 
 #include "weir/base/clock.h"
 
@@ -39,9 +41,14 @@ class Simulation final : public Clock {
     // What each step of a task takes: above zero, so that a task which waits for
     // a time by yielding gets there.
     Duration step = 1us;
+    // Decides instead of the seed: a number below `options`. Then there must be
+    // one processor, and which of its runnable tasks goes on is all there is to
+    // decide (and where a select begins): few enough choices to try them all.
+    std::function<std::uint64_t(std::uint64_t options)> choose = {};
   };
 
-  explicit Simulation(Options options) : options_(options), now_(options.start), random_(options.seed) {}
+  explicit Simulation(Options options)
+      : options_(std::move(options)), now_(options_.start), random_(options_.seed) {}
 
   TimePoint now() const override { return now_; }
   std::uint64_t seed() const { return options_.seed; }
@@ -53,6 +60,9 @@ class Simulation final : public Clock {
   friend class internal::SelectCore;
   friend class internal::SimulatedOrder;
 
+  std::uint64_t below(std::uint64_t bound) {
+    return options_.choose ? options_.choose(bound) : random() % bound;
+  }
   // SplitMix64 (Steele, Lea and Flood, 2014).
   std::uint64_t random() {
     std::uint64_t z = random_ += 0x9e3779b97f4a7c15;

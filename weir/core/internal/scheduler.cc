@@ -107,7 +107,7 @@ void Scheduler::wake_one_of_the_idle() {
     // Meanwhile others have taken this thread for one that looks for work, and
     // somebody may have fallen asleep: once more, on their behalf.
     spinning_count_.fetch_sub(1, std::memory_order_seq_cst);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    full_fence();
   } while (idle_count_.load(std::memory_order_relaxed) != 0);
 }
 
@@ -141,7 +141,7 @@ bool Scheduler::begin_idle(Processor& processor) {
   }
   // The fence of the sleeper's side: idle and no longer spinning were
   // announced before it.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  full_fence();
   WEIR_SHAKE_HERE("begin_idle: announced");
   if (!any_work() && !stopping()) return true;
   end_idle(processor);

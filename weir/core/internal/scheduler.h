@@ -17,6 +17,7 @@
 #include "weir/base/clock.h"
 #include "weir/core/context.h"
 #include "weir/core/internal/blocking_pool.h"
+#include "weir/core/internal/fence.h"
 #include "weir/core/internal/lock.h"
 #include "weir/core/internal/monitor.h"
 #include "weir/core/internal/poller.h"
@@ -66,7 +67,7 @@ class Scheduler {
   // looking for work already.
   void wake_one() {
     // The fence of the producer's side: the work was published before it.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    full_fence();
     wake_one_after_publishing();
   }
   // Where what published the work was sequentially consistent itself.

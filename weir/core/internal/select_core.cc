@@ -46,7 +46,7 @@ class AllLocks {
 [[gnu::noinline]] std::size_t SelectCore::random_below(std::size_t bound) {
   if (const Processor* processor = Processor::current_or_null()) {
     if (Simulation* simulation = processor->runtime().scheduler().simulation()) {
-      return static_cast<std::size_t>(simulation->random() % bound);
+      return static_cast<std::size_t>(simulation->below(bound));
     }
   }
   thread_local std::uint32_t random = 2'463'534'242;

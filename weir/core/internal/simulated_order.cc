@@ -31,7 +31,7 @@ void SimulatedOrder::run() {
 
 bool SimulatedOrder::step() {
   const unsigned count = scheduler_.size();
-  const unsigned first = below(count);
+  const unsigned first = count == 1 ? 0 : below(count);
   for (unsigned i = 0; i < count; ++i) {
     Processor& processor = scheduler_.holder((first + i) % count);
     const Processor::Serving serving(processor);
@@ -47,7 +47,26 @@ bool SimulatedOrder::step() {
   return false;
 }
 
+// With all that is runnable in one list there is one thing to choose.
+Runnable* SimulatedOrder::choose_of_all(Processor& processor) {
+  WEIR_CHECK(scheduler_.size() == 1, "choices are for one processor");
+  RunnableList all = processor.queue_.take_all();
+  RunnableList global = scheduler_.take_global(RunQueue::kCapacity / 2);
+  all.append(global);
+  if (all.size == 0) return nullptr;
+  Runnable* chosen = nullptr;
+  for (std::uint32_t turn = all.size == 1 ? 0 : below(all.size); Runnable* task = all.pop(); --turn) {
+    if (turn == 0) {
+      chosen = task;
+    } else {
+      processor.enqueue(*task);
+    }
+  }
+  return chosen;
+}
+
 Runnable* SimulatedOrder::choose(Processor& processor) {
+  if (simulation_.options_.choose) return choose_of_all(processor);
   Runnable* chosen = nullptr;
   if (below(8) == 0) chosen = processor.take_global(1);
   if (chosen == nullptr) chosen = take_any(processor);

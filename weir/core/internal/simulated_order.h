@@ -29,11 +29,10 @@ class SimulatedOrder {
   bool jump();
   void deadlock();
   Runnable* choose(Processor& processor);
+  Runnable* choose_of_all(Processor& processor);
   Runnable* take_any(Processor& processor);
   Runnable* steal(Processor& processor);
-  std::uint32_t below(std::uint32_t bound) {
-    return static_cast<std::uint32_t>(simulation_.random() % bound);
-  }
+  std::uint32_t below(std::uint32_t bound) { return static_cast<std::uint32_t>(simulation_.below(bound)); }
 
   Scheduler& scheduler_;
   Simulation& simulation_;

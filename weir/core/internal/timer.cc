@@ -64,6 +64,7 @@ std::size_t TimerWheel::advance(TimePoint now) {
   if (now < next()) return 0;
   const std::uint64_t now_tick = ticks_until(now);
   std::size_t fired = 0;
+  std::size_t looked_at = 0;
   const std::lock_guard guard(lock_);
   Expiry expiry{};
   while (find_next(expiry) && expiry.tick <= now_tick) {
@@ -73,14 +74,20 @@ std::size_t TimerWheel::advance(TimePoint now) {
     // What does not fire is inserted below the slot that is being emptied: it
     // never returns to it, but for timers beyond the top level's range.
     IntrusiveList<Parking, InTimerWheel> due;
-    while (Parking* parking = slot.pop_front()) due.push_back(*parking);
+    due.take_all(slot);
     while (Parking* parking = due.pop_front()) {
       if (static_cast<std::uint64_t>(parking->at_) > elapsed_) {
         insert(*parking);
-        continue;
+      } else {
+        parking->wake(Wake::deadline);  // it may be gone
+        ++fired;
       }
-      parking->wake(Wake::deadline);  // it may be gone
-      ++fired;
+      if (++looked_at < kBatch || due.empty()) continue;
+      // Others wait for the lock, and tasks to run: the rest is due at once.
+      slot.take_all(due);
+      occupied_[expiry.level] |= 1ull << expiry.slot;
+      publish_next();
+      return fired;
     }
   }
   elapsed_ = std::max(elapsed_, now_tick);

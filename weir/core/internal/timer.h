@@ -30,7 +30,8 @@ class TimerWheel {
   // After it returns the timer does not fire any more. Nothing happens to one
   // that has fired or was cancelled. Any thread.
   void cancel(Parking& parking);
-  // Wakes all that are due; the number of them.
+  // Wakes those that are due; the number of them. Of more than a few thousand
+  // the rest stays due.
   std::size_t advance(TimePoint now);
   // When to call advance() next: never late, perhaps early. kNever: no timer.
   // Any thread.
@@ -40,6 +41,7 @@ class TimerWheel {
   static constexpr int kSlotBits = 6;
   static constexpr std::uint64_t kSlots = 1 << kSlotBits;
   static constexpr std::size_t kLevels = 7;
+  static constexpr std::size_t kBatch = 4096;
   static constexpr std::uint64_t kTicksMax = (1ull << (kSlotBits * kLevels)) - 1;
 
   struct Expiry {

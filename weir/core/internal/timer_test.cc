@@ -238,6 +238,32 @@ TEST(TimerWheel, JumpsOverAnyNumberOfTimersAtOnce) {
   });
 }
 
+TEST(TimerWheel, OfVeryManyThatAreDueFiresSomeAtATimeAndIsDueAtOnceForTheRest) {
+  as_task([] {
+    constexpr std::size_t kAlarms = 20'000;
+    TimerWheel wheel(TimePoint{});
+    std::list<Alarm> alarms;
+    // Of one tick, and of two that come down from a higher level together.
+    for (std::size_t i = 0; i < kAlarms; ++i) {
+      alarms.emplace_back(wheel, TimePoint(kTick * (i % 4 == 0 ? 1 : 5000 + static_cast<int>(i % 2))))
+          .start();
+    }
+    std::size_t fired = 0;
+    std::size_t rounds = 0;
+    const TimePoint end(kTick * 6000);
+    while (wheel.next() != kNever) {
+      ASSERT_LE(wheel.next(), end);
+      const std::size_t now_fired = wheel.advance(end);
+      EXPECT_LT(now_fired, kAlarms / 2);
+      fired += now_fired;
+      ++rounds;
+    }
+    EXPECT_EQ(fired, kAlarms);
+    EXPECT_GT(rounds, 4u);
+    EXPECT_TRUE(std::ranges::all_of(alarms, &Alarm::fired));
+  });
+}
+
 TEST(TimerWheel, ATimerThatWasCancelledOrHasFiredCanBeCancelledAgain) {
   as_task([] {
     TimerWheel wheel(TimePoint{});
