@@ -50,6 +50,7 @@ class Condition {
   std::uint32_t waiters() const;
 
  private:
+  // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): final, where it is defined
   class Waiting;
 
   // False: nobody waits.

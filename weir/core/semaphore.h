@@ -36,6 +36,7 @@ class Semaphore {
   };
 
   class Request;
+  // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): final, where it is defined
   class Acquiring;
   using Acquire = internal::Await<Acquiring>;
 

@@ -84,8 +84,8 @@ FrameCache& make_cache() {
   FrameCache* cache = take_unused_cache();
   if (cache == nullptr) cache = new FrameCache;  // lives as long as the process
   cache_of_thread = cache;
-  thread_local const LeaveCache leave;
-  static_cast<void>(leave);
+  thread_local const LeaveCache kLeave;
+  static_cast<void>(kLeave);
   return *cache;
 }
 

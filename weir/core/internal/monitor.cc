@@ -99,7 +99,7 @@ void Monitor::run() {
     try {
       busy = look(SystemClock::read());
     } catch (const std::bad_alloc&) {
-      // No memory for a report or a list: what is stuck is seen at the next look.
+      busy = true;  // no memory for a report or a list: what is stuck is seen at the next look
     }
     every = std::min(2 * every, every_max);
     idle_looks = busy ? 0 : idle_looks + 1;
@@ -189,14 +189,9 @@ void Monitor::attend(TimePoint now) {
 }
 
 void Monitor::take_seat(Stuck& stuck) {
-  switch (scheduler_.hand_over(*stuck.seat, *stuck.processor, stuck.step)) {
-    case Scheduler::HandOver::done:
-      stand_ins_.fetch_add(1, std::memory_order_relaxed);
-      stuck.seat = nullptr;
-      break;
-    case Scheduler::HandOver::came_back: break;
-    case Scheduler::HandOver::no_worker: break;
-  }
+  if (scheduler_.hand_over(*stuck.seat, *stuck.processor, stuck.step) != Scheduler::HandOver::done) return;
+  stand_ins_.fetch_add(1, std::memory_order_relaxed);
+  stuck.seat = nullptr;
 }
 
 void Monitor::report(const Stuck& stuck, TimePoint now) {

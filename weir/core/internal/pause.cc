@@ -18,9 +18,9 @@ constexpr Duration kPatience = 20ms;
 
 // Every running thread of this process passes a full fence before it returns.
 void fence_everywhere() {
-  static const bool registered =
+  static const bool kRegistered =
       ::syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
-  if (registered && ::syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0) return;
+  if (kRegistered && ::syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0) return;
   // Where the call is forbidden: longer than any store stays in a buffer.
   std::this_thread::sleep_for(1ms);
 }

@@ -148,8 +148,8 @@ bool SampledThread::runnable() const {
 
 std::vector<const void*> sample_stack(const SampledThread& thread) {
   const std::lock_guard guard(one_at_a_time);
-  static const bool installed = install_handler();
-  if (!installed || thread.id == 0) return {};
+  static const bool kInstalled = install_handler();
+  if (!kInstalled || thread.id == 0) return {};
   sample.thread = thread;
   sample.state.store(State::asked, std::memory_order_release);  // publishes the thread
   if (syscall(SYS_tgkill, ::getpid(), thread.id, kSignal) == 0) wait_for_answer();
