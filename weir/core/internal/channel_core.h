@@ -144,12 +144,17 @@ class ChannelCore {
   const std::uint32_t waiters_max_;
 
   // A line each: senders and receivers run on different processors.
-  alignas(64) std::atomic<std::uint64_t> tail_{0};  // frozen: written under lock_
-  alignas(64) std::atomic<std::uint64_t> head_{0};  // likewise
+  // By distance and not by alignment: a channel may lie in a coroutine's frame,
+  // which has none to give.
+  [[maybe_unused]] std::byte apart_from_constants_[64 - sizeof(std::uint64_t)];
+  std::atomic<std::uint64_t> tail_{0};  // frozen: written under lock_
+  [[maybe_unused]] std::byte apart_from_tail_[64 - sizeof(std::uint64_t)];
+  std::atomic<std::uint64_t> head_{0};  // likewise
+  [[maybe_unused]] std::byte apart_from_head_[64 - sizeof(std::uint64_t)];
 
   // Guarded by lock_. Receivers wait only while the ring is empty, senders only
   // while it is full; nobody once it is closed.
-  alignas(64) mutable Lock lock_;
+  mutable Lock lock_;
   bool closed_ = false;
   std::uint32_t senders_count_ = 0;
   std::uint32_t receivers_count_ = 0;

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdlib>
 
+#include "weir/base/sanitizers.h"
 #include "weir/core/descriptor.h"
 #include "weir/core/internal/testing.h"
 #include "weir/core/runtime.h"
@@ -71,6 +72,7 @@ TEST(EpollPollerDeathTest, DoesWithMillisecondsWhereTheKernelKnowsNoNanoseconds)
 }
 
 TEST(EpollPollerDeathTest, SaysWhenThereAreNoDescriptorsForIt) {
+  if (kSanitized) GTEST_SKIP() << "the sanitizers need descriptors themselves";
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   const auto start_without_descriptors = [] {
     const rlimit none{.rlim_cur = 3, .rlim_max = 3};

@@ -64,7 +64,7 @@ void walk(Registers at) {
   std::size_t depth = 0;
   while (depth < kDepthMax && at.code > 1) {
     sample.stack[depth++] = reinterpret_cast<const void*>(at.code);
-    if (at.frame < thread.stack_low || at.frame + 2 * sizeof(void*) > thread.stack_high ||
+    if (at.frame < thread.stack_low || at.frame > thread.stack_high - 2 * sizeof(void*) ||
         at.frame % alignof(void*) != 0) {
       break;
     }

@@ -125,7 +125,9 @@ core::task<Bytes> HoldWaits::measure_each() {
   if (options_.unbounded || (options_.tasks <= fit && !options_.touch)) co_return kEachMost;
   const std::uint64_t tasks = std::min({kTrialTasks, options_.tasks, fit});
   if (tasks < kTrialTasksLeast) co_return kEachMost;
-  Share trial(tasks, options_.wait, still_starting_);
+  // Not in the frame, which cannot be aligned as it is.
+  const auto owned = std::make_unique<Share>(tasks, options_.wait, still_starting_);
+  Share& trial = *owned;
   trial.wake.store(saturating_add(core::now(), 1h).time_since_epoch().count());
   const Bytes before = resident();
   Bytes during{};
