@@ -3,8 +3,9 @@
 //
 //   task<std::uint64_t> fib(Limit& forks, std::uint64_t n) {
 //     if (n < 2) co_return n;
-//     const auto [a, b] = co_await fork<2>(forks, [&](std::size_t part) { return fib(forks, n - 1 - part);
-//     }); co_return a + b;
+//     const auto call = [&](std::size_t part) { return fib(forks, n - 1 - part); };
+//     const auto [a, b] = co_await fork<2>(forks, call);
+//     co_return a + b;
 //   }
 //
 // `make(part)` gives the task<T> for each part, 0 to count - 1; the await ends

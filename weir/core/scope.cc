@@ -39,8 +39,8 @@ std::coroutine_handle<> Scope::child_ended() noexcept {
 }
 
 bool Scope::Join::await_suspend(internal::TaskHandle task) noexcept {
-  internal::ForkStack::current().settle();
   internal::Processor& processor = internal::Processor::current();
+  processor.forks().settle();
   scope.joiner_ = &task.runnable();
   task.runnable().waits_for(WaitReason::scope, internal::coarse(processor.time_of_step()));
   // Unless this was the last, another may resume the task from here on.

@@ -127,7 +127,8 @@ void Snapshot::connect() {
   for (std::size_t index = 0; index < frames_.size(); ++index)
     by_address_.emplace(frames_[index].frame, index);
   for (const Copy& copy : frames_) {
-    if (copy.awaiting != nullptr) awaiting_.insert(copy.awaiting);
+    // A part that became a task has a stack of its own, and so has its fork's.
+    if (copy.awaiting != nullptr && !copy.started_apart) awaiting_.insert(copy.awaiting);
   }
 }
 

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "weir/core/channel.h"
+#include "weir/core/fork.h"
 #include "weir/core/internal/testing.h"
 #include "weir/core/mutex.h"
 #include "weir/core/runtime.h"
@@ -26,6 +27,8 @@ task<> sleeper(Context& context) {
   const Result<> slept = co_await doze(context);
   EXPECT_FALSE(slept);
 }
+
+task<> sleep_shortly(Context& context) { (void)co_await sleep_for(context, 1ms); }
 
 task<> listener(Context& context, Channel<int>& channel) { (void)co_await channel.receive(context); }
 
@@ -149,6 +152,28 @@ TEST_F(TaskDump, OfTenThousandTasksFindsEachOnceWhileTheyComeAndGo) {
     root.cancel();
   }));
   EXPECT_TRUE(in("sleeper").empty()) << "they have ended";
+}
+
+TEST_F(TaskDump, AForkThatWaitsForPartsElsewhereIsListedBesideThem) {
+  Runtime runtime({.processors = 2});
+  EXPECT_TRUE(runtime.run([&](Scope& root) -> task<> {
+    // Each part waits at once, so that the second becomes a task.
+    const auto divide = [](Context& context, Limit& forks) -> task<> {
+      co_await fork<2>(
+          forks, [&](std::size_t part) { return part == 0 ? sleep_shortly(context) : sleeper(context); });
+    };
+    root.spawn(limit_.try_acquire().value(), divide(root.context(), limit_));
+    std::vector<TaskInfo> forks;
+    do {
+      co_await yield();
+      forks = list_tasks().value();
+      std::erase_if(forks, [](const TaskInfo& task) { return task.reason != WaitReason::fork; });
+    } while (forks.empty());
+    EXPECT_EQ(forks.size(), 1u);
+    EXPECT_EQ(forks[0].limit, "dumped");
+    EXPECT_EQ(in("sleeper").at(0).reason, WaitReason::sleep);
+    root.cancel();
+  }));
 }
 
 TEST_F(TaskDump, CanBeAskedForByAnyThread) {

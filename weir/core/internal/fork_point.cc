@@ -3,11 +3,20 @@
 #include <new>
 #include <utility>
 
+#include "weir/core/internal/parking.h"
 #include "weir/core/internal/processor.h"
 #include "weir/core/internal/shake.h"
 #include "weir/core/limit.h"
 
 namespace weir::core::internal {
+namespace {
+
+Runnable& task_of(std::coroutine_handle<> frame) {
+  return std::coroutine_handle<Runnable>::from_address(frame.address()).promise();
+}
+
+}  // namespace
+
 ForkStack& ForkStack::current() { return Processor::current().forks(); }
 
 // The strand has waited since it was listed, or the stack was full.
@@ -28,12 +37,15 @@ std::coroutine_handle<> ForkPoint::join() noexcept {
   WEIR_SHAKE_HERE("fork: strand ended");
   // Those outside of this one wait with it: they are settled while nobody can
   // resume the parent yet.
-  ForkStack::current().settle();
+  Processor& processor = Processor::current();
+  processor.forks().settle();
+  task_of(parent_).waits_for(WaitReason::fork, coarse(processor.time_of_step()));
   return task_ended();
 }
 
 std::coroutine_handle<> ForkPoint::task_ended() noexcept {
   if (running_.fetch_sub(1, std::memory_order_acq_rel) != 1) return std::noop_coroutine();
+  task_of(parent_).waits_no_more();
   return parent_;
 }
 

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "weir/base/sanitizers.h"
 #include "weir/core/internal/testing.h"
 
 namespace weir::core::internal {
@@ -57,6 +58,18 @@ TEST(Frames, ManyOfOneSizeAreDistinct) {
     ASSERT_GE(frames[i].memory - frames[i - 1].memory, 200);
   }
   for (const Frame& frame : frames) free_frame(frame.memory, frame.size);
+}
+
+TEST(Frames, AfterAPeakTheirMemoryIsGivenBackButForALittle) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer build has no slabs";
+  const FrameMemory before = frame_memory();
+  std::vector<Frame> frames;
+  for (int i = 0; i < 500'000; ++i)
+    frames.push_back({static_cast<unsigned char*>(allocate_frame(128)), 128, 0});
+  EXPECT_GE(frame_memory().in_use, before.in_use + std::size_t{60} * 1024 * 1024);
+  for (const Frame& frame : frames) free_frame(frame.memory, frame.size);
+  EXPECT_LE(frame_memory().in_use, before.in_use + 1024 * 1024);
+  EXPECT_LE(frame_memory().spare, std::size_t{16} * 1024 * 1024);
 }
 
 TEST(Frames, OutliveTheThreadThatAllocatedThem) {
