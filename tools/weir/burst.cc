@@ -1,17 +1,14 @@
 #include "tools/weir/burst.h"
 
 #include <CLI/CLI.hpp>
-#include <csignal>
 #include <cstdio>
 #include <memory>
 #include <vector>
 
 #include "tools/weir/burst_report.h"
 #include "tools/weir/exit_code.h"
+#include "tools/weir/interruptible.h"
 #include "tools/weir/options.h"
-#include "weir/core/limit.h"
-#include "weir/core/runtime.h"
-#include "weir/core/signals.h"
 #include "weir/load/memory.h"
 
 namespace weir::tools {
@@ -27,13 +24,6 @@ void show(const load::BurstProgress& progress) {
   std::fprintf(stderr, "%s\n", burst_progress_line(progress).c_str());
 }
 
-core::task<> cancel_on_signal(core::SignalSet& signals, core::Context& context, core::Context& runs,
-                              bool& interrupted) {
-  if (!co_await signals.next(context)) co_return;
-  interrupted = true;
-  runs.cancel();
-}
-
 core::task<> run_all(const BurstVerbOptions& options, core::Context& context, Outcome& outcome) {
   std::vector<load::BurstMode> modes;
   if (options.naive) modes.push_back(load::BurstMode::naive);
@@ -47,20 +37,6 @@ core::task<> run_all(const BurstVerbOptions& options, core::Context& context, Ou
     }
     outcome.runs.push_back(*run);
   }
-}
-
-// The runs, and beside them the wait for Ctrl-C.
-core::task<> run_until_signal(const BurstVerbOptions& options, core::Scope& root, Outcome& outcome) {
-  core::Limit helpers({.name = "burst.signals", .limit = 1});
-  Result<core::SignalSet> signals = core::SignalSet::open({SIGINT, SIGTERM});
-  if (!signals) throw std::runtime_error(signals.error().message());
-  static_cast<void>(co_await core::with_scope(root.context(), [&](core::Scope& scope) -> core::task<> {
-    core::Context runs(scope.context());
-    scope.spawn(std::move(*helpers.try_acquire()),
-                cancel_on_signal(*signals, scope.context(), runs, outcome.interrupted));
-    co_await run_all(options, runs, outcome);
-    scope.cancel();  // nobody waits for signals any more
-  }));
 }
 
 int exit_code_of(const Outcome& outcome) {
@@ -134,12 +110,11 @@ void add_options(CLI::App& verb, RawOptions& raw) {
 }  // namespace
 
 int burst(const BurstVerbOptions& options) {
-  core::SignalSet::block({SIGINT, SIGTERM});
-  core::Runtime runtime({.processors = options.processors});
   Outcome outcome;
-  const Result<> ran = runtime.run(
-      [&](core::Scope& root) -> core::task<> { co_await run_until_signal(options, root, outcome); });
-  if (!ran) throw std::runtime_error(ran.error().message());
+  run_interruptible({.processors = options.processors}, [&](core::Context& context) -> core::task<> {
+    co_await run_all(options, context, outcome);
+    outcome.interrupted = context.cancelled();
+  });
   if (!outcome.refusal.empty()) std::fprintf(stderr, "weir burst: %s\n", outcome.refusal.c_str());
   const std::string report =
       options.json ? burst_json(options.burst, outcome.runs) : burst_table(options.burst, outcome.runs);

@@ -2,16 +2,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 #include <memory>
 
 #include "tools/weir/exit_code.h"
 #include "tools/weir/hold_report.h"
+#include "tools/weir/interruptible.h"
 #include "tools/weir/options.h"
-#include "weir/core/limit.h"
-#include "weir/core/runtime.h"
-#include "weir/core/signals.h"
 #include "weir/load/memory.h"
 
 namespace weir::tools {
@@ -21,23 +18,6 @@ using Outcome = std::expected<load::HoldResult, std::string>;
 
 void show(const load::HoldProgress& progress) {
   std::fprintf(stderr, "%s\n", hold_progress_line(progress).c_str());
-}
-
-core::task<> cancel_on_signal(core::SignalSet& signals, core::Context& context, core::Context& run) {
-  if (co_await signals.next(context)) run.cancel();
-}
-
-// The run, and beside it the wait for Ctrl-C.
-core::task<> run_until_signal(const HoldVerbOptions& options, core::Scope& root, Outcome& outcome) {
-  core::Limit helpers({.name = "hold.signals", .limit = 1});
-  Result<core::SignalSet> signals = core::SignalSet::open({SIGINT, SIGTERM});
-  if (!signals) throw std::runtime_error(signals.error().message());
-  core::Context run(root.context());
-  static_cast<void>(co_await core::with_scope(root.context(), [&](core::Scope& scope) -> core::task<> {
-    scope.spawn(std::move(*helpers.try_acquire()), cancel_on_signal(*signals, scope.context(), run));
-    outcome = co_await load::run_hold(run, options.hold, show);
-    scope.cancel();  // nobody waits for signals any more
-  }));
 }
 
 int exit_code_of(const Outcome& outcome) {
@@ -106,12 +86,10 @@ void add_options(CLI::App& verb, RawOptions& raw) {
 }  // namespace
 
 int hold(const HoldVerbOptions& options) {
-  core::SignalSet::block({SIGINT, SIGTERM});
-  core::Runtime runtime({.processors = options.processors});
   Outcome outcome = std::unexpected("did not run");
-  const Result<> ran = runtime.run(
-      [&](core::Scope& root) -> core::task<> { co_await run_until_signal(options, root, outcome); });
-  if (!ran) throw std::runtime_error(ran.error().message());
+  run_interruptible({.processors = options.processors}, [&](core::Context& context) -> core::task<> {
+    outcome = co_await load::run_hold(context, options.hold, show);
+  });
   if (!outcome) {
     std::fprintf(stderr, "weir hold: %s\n", outcome.error().c_str());
   } else {

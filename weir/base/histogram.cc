@@ -15,7 +15,11 @@ HistogramCounts::HistogramCounts()
 }  // namespace internal
 
 void Histogram::merge(const Histogram& other) {
-  for (std::size_t i = 0; i < Layout::kBuckets; ++i) counts_.data()[i] += other.counts_.data()[i];
+  if (other.count_ == 0) return;
+  for (std::size_t i = 0; i < Layout::kBuckets; ++i) {
+    // What is written costs memory, also where it is a zero.
+    if (const std::uint64_t more = other.counts_.data()[i]; more != 0) counts_.data()[i] += more;
+  }
   count_ += other.count_;
   sum_ns_ += other.sum_ns_;
   min_ns_ = std::min(min_ns_, other.min_ns_);

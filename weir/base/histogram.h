@@ -77,11 +77,11 @@ class Histogram {
   Histogram& operator=(Histogram&&) = default;
 
   // Below 0 counts as 0, over one hour as one hour.
-  void record(Duration value) {
+  void record(Duration value, std::uint64_t times = 1) {
     const std::uint64_t ns = Layout::clamp(value);
-    ++counts_.data()[Layout::index_of(ns)];
-    ++count_;
-    sum_ns_ += ns;
+    counts_.data()[Layout::index_of(ns)] += times;
+    count_ += times;
+    sum_ns_ += ns * times;
     min_ns_ = std::min(min_ns_, ns);
     max_ns_ = std::max(max_ns_, ns);
   }
@@ -103,6 +103,16 @@ class Histogram {
   // How many records are at most `value`, by buckets: of those in the same
   // bucket as `value`, all.
   std::uint64_t count_at_most(Duration value) const;
+
+  // visit(value, count) for every bucket that holds records, from the lowest
+  // up; `value` is the bucket's largest.
+  template <typename Visit>
+  void for_each_bucket(Visit visit) const {
+    for (std::size_t i = 0; i < Layout::kBuckets; ++i) {
+      const std::uint64_t count = counts_.data()[i];
+      if (count != 0) visit(Duration(static_cast<Duration::rep>(Layout::last_of(i))), count);
+    }
+  }
 
  private:
   friend class HistogramShards;

@@ -1,0 +1,192 @@
+#include "tools/weir/load.h"
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <sstream>
+
+#include "tools/weir/exit_code.h"
+#include "tools/weir/interruptible.h"
+#include "tools/weir/load_report.h"
+#include "tools/weir/options.h"
+#include "weir/http/headers.h"
+#include "weir/load/hgrm.h"
+#include "weir/load/inflight.h"
+
+namespace weir::tools {
+namespace {
+
+using Outcome = std::expected<load::LoadResult, std::string>;
+
+struct RawOptions {
+  std::string url;
+  std::string rate;
+  std::string replay_file;
+  bool poisson = false;
+  std::string method = "GET";
+  std::vector<std::string> headers;
+  std::string body;
+  std::string body_file;
+  CLI::Option* connections = nullptr;
+  LoadVerbOptions verb{.load = {.mix = load::RequestMix({{.name = "all"}})}};
+};
+
+template <typename T>
+T or_usage(const char* option, std::expected<T, std::string> value) {
+  if (!value) throw CLI::ValidationError(option, value.error());
+  return std::move(*value);
+}
+
+std::string read_file(const char* option, const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream content;
+  content << file.rdbuf();
+  if (!file) throw CLI::ValidationError(option, path + ": " + std::strerror(errno));
+  return std::move(content).str();
+}
+
+load::RequestMix mix_from(const RawOptions& raw) {
+  load::RequestKind kind{.name = "all", .method = raw.method};
+  kind.target = or_usage("URL", load::TemplateText::parse(raw.verb.url.target));
+  for (const std::string& header : raw.headers) {
+    const std::size_t colon = header.find(':');
+    const std::string name = header.substr(0, colon);
+    if (colon == std::string::npos || !http::is_token(name)) {
+      throw CLI::ValidationError("--header", "\"" + header + "\" is not \"Name: value\"");
+    }
+    kind.headers.emplace_back(name,
+                              or_usage("--header", load::TemplateText::parse(header.substr(colon + 1))));
+  }
+  const std::string body = raw.body_file.empty() ? raw.body : read_file("--body-file", raw.body_file);
+  kind.body = or_usage("--body", load::TemplateText::parse(body));
+  return load::RequestMix({std::move(kind)});
+}
+
+std::optional<load::Arrivals> plan_from(const RawOptions& raw) {
+  if (!raw.replay_file.empty()) {
+    std::istringstream file(read_file("--replay", raw.replay_file));
+    auto recorded = load::read_arrivals(file);
+    if (!recorded) throw CLI::ValidationError("--replay", raw.replay_file + ": " + recorded.error());
+    return load::Arrivals(std::move(*recorded));
+  }
+  if (raw.rate.empty()) return std::nullopt;
+  return load::Arrivals(or_usage("--rate", load::RateProfile::parse(raw.rate, raw.verb.load.length)),
+                        raw.poisson ? load::Spacing::poisson : load::Spacing::even, raw.verb.load.seed);
+}
+
+int load_from(RawOptions& raw) {
+  LoadVerbOptions& options = raw.verb;
+  options.url = or_usage("URL", load::TargetUrl::parse(raw.url));
+  options.load.authority = options.url.authority();
+  options.load.mix = mix_from(raw);
+  options.load.plan = plan_from(raw);
+  options.rate = raw.rate;
+  if (!options.load.plan && raw.connections->count() == 0) {
+    throw CLI::ValidationError("--rate", "say how many requests a second (or --closed for as many as go)");
+  }
+  const Result<net::SocketAddress> address = net::resolve(options.url.host, options.url.port);
+  if (!address) {
+    std::fprintf(stderr, "weir load: no address is known for \"%s\"\n", options.url.host.c_str());
+    return kUsage;
+  }
+  options.load.target = *address;
+  load::raise_descriptor_limit();  // where it is refused, there are fewer
+  return load_once(options);
+}
+
+void add_plan_options(CLI::App& verb, RawOptions& raw) {
+  CLI::Option* rate = verb.add_option(
+      "-r,--rate", raw.rate,
+      "Requests a second: 1000, a ramp 100..1000, steps 100,200,400, or pieces 100x30s,100..800x1m");
+  CLI::Option* replay =
+      verb.add_option("--replay", raw.replay_file,
+                      "Send at the instants in this file: one a line, in seconds from the start");
+  raw.connections =
+      verb.add_option("--closed", raw.verb.load.connections,
+                      "Closed loop on so many connections: each sends when its last was answered")
+          ->check(CLI::Range(1u, 1'000'000u));
+  CLI::Option* poisson = verb.add_flag("--poisson", raw.poisson,
+                                       "Arrivals as of many users who know nothing of one another, not even");
+  rate->excludes(replay)->excludes(raw.connections);
+  replay->excludes(raw.connections);
+  poisson->needs(rate);
+  add_duration(verb, "-d,--duration", raw.verb.load.length, "How long, where the rate does not say it [10s]");
+  add_duration(verb, "--warm-up", raw.verb.load.warm_up, "At the beginning, and not counted [none]");
+  verb.add_option("--inflight", raw.verb.load.inflight_max,
+                  "Requests in flight at most; what would exceed it is not sent, and counted")
+      ->check(CLI::Range(1u, 1'000'000u))
+      ->capture_default_str();
+  add_duration(verb, "--timeout", raw.verb.load.timeout, "Of a request, from when it was sent [10s]");
+  add_duration(verb, "--timely", raw.verb.load.timely, "How late a request may be sent [1ms]");
+  verb.add_option("--seed", raw.verb.load.seed, "Of all that is random")->capture_default_str();
+}
+
+void add_options(CLI::App& verb, RawOptions& raw) {
+  verb.add_option("URL", raw.url, "http://host[:port][/path]")->required();
+  add_plan_options(verb, raw);
+  verb.add_option("-X,--method", raw.method, "Of the requests")->capture_default_str();
+  verb.add_option("-H,--header", raw.headers, "\"Name: value\", any number of times");
+  CLI::Option* body = verb.add_option("--body", raw.body, "Of each request");
+  verb.add_option("--body-file", raw.body_file, "The same, from a file")->excludes(body);
+  verb.add_option("--hgrm", raw.verb.hgrm_file, "Writes the latencies' distribution to this file");
+  verb.add_option("--processors", raw.verb.processors, "Processors; 0: what the machine or container gives")
+      ->check(CLI::Range(0u, 256u));
+  verb.add_flag("--json", raw.verb.json, "One line of JSON instead of the table");
+}
+
+// False: said on stderr.
+bool write_file(const std::string& path, const std::string& content) {
+  std::FILE* file = std::fopen(path.c_str(), "wb");
+  bool written = file != nullptr && std::fwrite(content.data(), 1, content.size(), file) == content.size();
+  if (file != nullptr && std::fclose(file) != 0) written = false;
+  if (!written) std::fprintf(stderr, "weir load: %s: %s\n", path.c_str(), std::strerror(errno));
+  return written;
+}
+
+int exit_code_of(const LoadVerbOptions& options, const load::LoadResult& result) {
+  if (result.interrupted) return kInterrupted;
+  return !options.load.plan || result.plan_held() ? kPass : kInconclusive;
+}
+
+}  // namespace
+
+int load_once(LoadVerbOptions& options) {
+  Outcome outcome = std::unexpected("did not run");
+  const Duration planned = options.load.plan ? options.load.plan->length() : options.load.length;
+  run_interruptible({.processors = options.processors}, [&](core::Context& context) -> core::task<> {
+    outcome = co_await load::run_load(context, options.load, [planned](const load::LoadSecond& second) {
+      std::fprintf(stderr, "%s\n", load_progress_line(second, planned).c_str());
+    });
+  });
+  if (!outcome) {
+    std::fprintf(stderr, "weir load: %s\n", outcome.error().c_str());
+    return kUsage;
+  }
+  const std::string report = options.json ? load_json(options, *outcome) : load_table(options, *outcome);
+  std::fputs(report.c_str(), stdout);
+  if (!options.hgrm_file.empty() &&
+      !write_file(options.hgrm_file, load::to_hgrm(outcome->counts.all.whole()))) {
+    return kUsage;
+  }
+  return exit_code_of(options, *outcome);
+}
+
+void add_load(CLI::App& app, int& exit_code) {
+  auto raw = std::make_shared<RawOptions>();
+  CLI::App* verb =
+      app.add_subcommand("load", "Send requests at given instants and measure what becomes of them");
+  add_options(*verb, *raw);
+  verb->footer(
+      "Open loop: a request is due at its instant, whatever became of those before, and its\n"
+      "latency counts from then. Timeouts and errors count as latencies too. URL, fields and\n"
+      "body may hold {{n}}, the number of the request, and {{random:1..1000}}.\n"
+      "\n"
+      "Exit code: 0 measured; 2 it could not start; 3 inconclusive: fewer than 99.9% of the\n"
+      "requests were sent on time; 130 interrupted, with a report of what was measured.");
+  verb->callback([raw, &exit_code] { exit_code = load_from(*raw); });
+}
+
+}  // namespace weir::tools

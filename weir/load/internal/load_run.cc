@@ -1,0 +1,298 @@
+#include "weir/load/internal/load_run.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "weir/core/now.h"
+#include "weir/core/runtime.h"
+#include "weir/core/sleep.h"
+#include "weir/load/inflight.h"
+#include "weir/load/internal/text_body.h"
+#include "weir/net/socket.h"
+
+namespace weir::load::internal {
+namespace {
+
+constexpr Duration kReachTimeout = 5s;
+// Between the decision to start and the first request, so that all dispatchers
+// are ready.
+constexpr Duration kSetOut = 20ms;
+// Started in a row; then those that were are sent.
+constexpr std::uint64_t kRow = 16;
+
+double cpu_seconds() {
+  rusage usage{};
+  if (getrusage(RUSAGE_SELF, &usage) != 0) return 0;
+  const auto of = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  return of(usage.ru_utime) + of(usage.ru_stime);
+}
+
+http::Client::Options client_options(const LoadOptions& options, std::uint32_t connections) {
+  return {.pool = {.connections_max = connections,
+                   .idle_max = connections,
+                   .idle_timeout = options.timeout + 1min,
+                   .lifetime = RateProfile::kLengthMax},
+          .connect_timeout = options.timeout};
+}
+
+http::RequestHead head_of(const RequestKind& kind, const std::string& authority, std::uint64_t number,
+                          Rng& rng) {
+  http::RequestHead head{.method = kind.method, .target = kind.target.fill(number, rng)};
+  head.headers.add("Host", authority);
+  for (const auto& [name, value] : kind.headers) head.headers.set(name, value.fill(number, rng));
+  return head;
+}
+
+}  // namespace
+
+LoadRun::LoadRun(core::Context& parent, LoadOptions options, ShowLoad show)
+    : options_(std::move(options)),
+      show_(std::move(show)),
+      context_(parent),
+      shares_(core::Runtime::current().processors()),
+      helpers_({.name = "load.helpers", .limit = shares_ + 1u}),
+      inflight_({.name = "load.inflight",
+                 .limit = std::max(options_.plan ? options_.inflight_max : options_.connections, 1u)}),
+      result_(options_.mix.kinds().size()) {
+  const auto connections = static_cast<std::uint32_t>(inflight_.options().limit);
+  for (unsigned share = 0; share < shares_; ++share) {
+    clients_.push_back(
+        std::make_unique<http::Client>(options_.target, client_options(options_, connections)));
+    recorders_.push_back(std::make_unique<Recorder>(options_.mix.kinds().size()));
+  }
+  Xoshiro rng(options_.seed);
+  for (const RequestKind& kind : options_.mix.kinds()) {
+    heads_.push_back(head_of(kind, options_.authority, 0, rng));
+    bodies_.push_back(kind.body.fill(0, rng));
+  }
+}
+
+std::string LoadRun::verify() const {
+  const InflightGround ground = read_inflight_ground({});
+  const std::uint64_t taken = ground.descriptors_open + kDescriptorsSpare;
+  const std::uint64_t possible = ground.descriptors_max - std::min(ground.descriptors_max, taken);
+  if (inflight_.options().limit > possible) {
+    return std::to_string(inflight_.options().limit) +
+           " requests in flight take as many descriptors, and this process has " + std::to_string(possible);
+  }
+  const Duration planned = options_.plan ? options_.plan->length() : options_.length;
+  if (options_.warm_up >= planned) return "the warm-up leaves nothing of the run to measure";
+  return {};
+}
+
+core::task<std::expected<LoadResult, std::string>> LoadRun::run() {
+  if (std::string wrong = verify(); !wrong.empty()) co_return std::unexpected(std::move(wrong));
+  if (auto reached = co_await reach(); !reached) co_return std::unexpected(reached.error());
+  start_ = SystemClock::read() + kSetOut;
+  measured_from_ = start_ + options_.warm_up;
+  collected_at_ = start_;
+  result_.planned = options_.plan ? options_.plan->length() : options_.length;
+  (void)co_await core::with_scope(context_, [&](core::Scope& scope) -> core::task<> {
+    scope.spawn(*helpers_.try_acquire(), collect(scope.context()));
+    co_await generate(context_);
+    scope.cancel();
+  });
+  const TimePoint end = SystemClock::read();
+  collect_until(end);
+  result_.interrupted = context_.cancelled();
+  result_.measured = options_.plan && !result_.interrupted ? result_.planned - options_.warm_up
+                                                           : std::max(end - measured_from_, Duration(1));
+  result_.cpu_s = cpu_at_start_ < 0 ? 0 : cpu_seconds() - cpu_at_start_;
+  result_.unfinished = unfinished_.load(std::memory_order_relaxed);
+  for (const auto& client : clients_) {
+    result_.connects += client->stats().connects;
+    client->close_idle();
+  }
+  co_return std::move(result_);
+}
+
+core::task<std::expected<void, std::string>> LoadRun::reach() {
+  const TimePoint deadline = core::now() + std::min(options_.timeout, kReachTimeout);
+  const Result<net::Socket> socket = co_await net::Socket::connect(context_, options_.target, deadline);
+  if (socket) co_return {};
+  co_return std::unexpected(
+      "cannot connect to " + options_.target.to_string() + ": " +
+      std::string(
+          to_string(socket.error().reason == Reason::none ? Reason::timed_out : socket.error().reason)));
+}
+
+core::task<> LoadRun::generate(core::Context& context) {
+  (void)co_await core::with_scope(context, [&](core::Scope& scope) -> core::task<> {
+    if (options_.plan) {
+      for (unsigned share = 0; share < shares_; ++share) {
+        scope.spawn(*helpers_.try_acquire(), dispatch(scope, share));
+      }
+    } else {
+      for (std::uint32_t connection = 0; connection < options_.connections; ++connection) {
+        scope.spawn(*inflight_.try_acquire(), repeat(scope.context(), connection));
+      }
+    }
+    co_return;
+  });
+}
+
+core::task<> LoadRun::dispatch(core::Scope& scope, unsigned share) {
+  Arrivals plan = *options_.plan;
+  std::uint64_t started = 0;
+  std::uint64_t number = 0;
+  for (std::optional<Duration> offset; (offset = plan.next()); ++number) {
+    if (number % shares_ != share) continue;
+    const TimePoint due = start_ + *offset;
+    if (due > core::now()) {
+      if (!co_await core::sleep_until(scope.context(), due)) co_return;
+    } else if (++started % kRow == 0) {
+      co_await core::yield();
+    }
+    if (scope.context().cancelled()) co_return;
+    Result<core::Permit> permit = inflight_.try_acquire();
+    if (permit) {
+      scope.spawn(std::move(*permit), perform(scope.context(), request(number, due)));
+    } else {
+      note(due, [](LoadCounts& counts) { ++counts.not_sent; });
+    }
+  }
+}
+
+core::task<> LoadRun::repeat(core::Context& context, std::uint32_t connection) {
+  if (!co_await core::sleep_until(context, start_)) co_return;
+  const TimePoint end = start_ + options_.length;
+  for (std::uint64_t number = connection; !context.cancelled(); number += options_.connections) {
+    const TimePoint due = SystemClock::read();
+    if (due >= end) co_return;
+    co_await perform(context, request(number, due));
+  }
+}
+
+LoadRun::Request LoadRun::request(std::uint64_t number, TimePoint due) const {
+  // Of the number alone, so that it does not matter who sends it.
+  Xoshiro rng(options_.seed + number);
+  return {.kind = options_.mix.pick(rng), .number = number, .due = due};
+}
+
+core::task<> LoadRun::perform(core::Context& context, Request request) {
+  const TimePoint sent = SystemClock::read();
+  note(request.due, [&](LoadCounts& counts) {
+    ++counts.sent;
+    const Duration lag = std::max(sent - request.due, Duration::zero());
+    if (lag <= options_.timely) ++counts.timely;
+    counts.lag.record(lag);
+  });
+  LoadOutcome outcome;
+  std::uint64_t bytes = 0;
+  {
+    core::Context patience(context, sent + options_.timeout);
+    const Result<int> status = co_await exchange(patience, request, bytes);
+    if (!status && context.cancelled()) {
+      unfinished_.fetch_add(1, std::memory_order_relaxed);
+      co_return;
+    }
+    if (status) {
+      outcome.status = *status;
+    } else {
+      const bool late = status.error().kind == ErrorKind::deadline;
+      outcome.reason = late ? Reason::timed_out : status.error().reason;
+    }
+  }
+  note_ended(request, sent, outcome, bytes);
+}
+
+core::task<Result<int>> LoadRun::exchange(core::Context& context, const Request& request,
+                                          std::uint64_t& bytes) {
+  const RequestKind& kind = options_.mix.kinds()[request.kind];
+  const bool constant = kind.constant();
+  http::RequestHead own_head;
+  std::string own_text;
+  if (!constant) {
+    Xoshiro rng(~(options_.seed + request.number));
+    own_head = head_of(kind, options_.authority, request.number, rng);
+    own_text = kind.body.fill(request.number, rng);
+  }
+  const http::RequestHead& head = constant ? heads_[request.kind] : own_head;
+  const std::string& text = constant ? bodies_[request.kind] : own_text;
+  TextBody body(text);
+  http::Client& client = *clients_[request.number % shares_];
+  Result<http::ClientResponse> response = co_await client.send(context, head, text.empty() ? nullptr : &body);
+  if (!response) co_return std::unexpected(response.error());
+  for (;;) {
+    const Result<std::span<const std::byte>> piece = co_await response->body().next(context);
+    if (!piece) co_return std::unexpected(piece.error());
+    if (piece->empty()) co_return response->head().status;
+    bytes += piece->size();
+  }
+}
+
+template <typename Note>
+void LoadRun::note(TimePoint due, Note note) {
+  Recorder& own = *recorders_[core::Runtime::current_processor()];
+  const std::lock_guard guard(own.lock);
+  note(due < measured_from_ ? own.warm_up : own.measured);
+}
+
+void LoadRun::note_ended(const Request& request, TimePoint sent, const LoadOutcome& outcome,
+                         std::uint64_t bytes) {
+  const TimePoint now = SystemClock::read();
+  note(request.due, [&](LoadCounts& counts) {
+    const LoadClass of = class_of(outcome);
+    const Duration latency = now - request.due;
+    counts.all.of(of).record(latency);
+    if (counts.by_kind.size() > 1) counts.by_kind[request.kind].of(of).record(latency);
+    counts.service.record(now - sent);
+    counts.bytes_received += bytes;
+    if (outcome.status != 0) {
+      ++counts.statuses[static_cast<std::size_t>(outcome.status)];
+    } else {
+      ++counts.reasons[static_cast<std::size_t>(outcome.reason)];
+    }
+  });
+}
+
+core::task<> LoadRun::collect(core::Context& context) {
+  for (TimePoint second = start_ + 1s;;) {
+    const bool warming_up = collected_at_ < measured_from_;
+    const TimePoint next = warming_up ? std::min(second, measured_from_) : second;
+    if (!co_await core::sleep_until(context, next)) co_return;
+    collect_until(next);
+    if (next == second) second += 1s;
+  }
+}
+
+void LoadRun::collect_until(TimePoint now) {
+  const std::size_t kinds = options_.mix.kinds().size();
+  LoadCounts interval(kinds);
+  for (const auto& recorder : recorders_) {
+    LoadCounts warm_up(kinds);
+    LoadCounts measured(kinds);
+    {
+      const std::lock_guard guard(recorder->lock);
+      std::swap(warm_up, recorder->warm_up);
+      std::swap(measured, recorder->measured);
+    }
+    interval.merge(warm_up);
+    interval.merge(measured);
+    result_.counts.merge(measured);
+  }
+  if (cpu_at_start_ < 0 && now >= measured_from_) cpu_at_start_ = cpu_seconds();
+  const Histogram latency = interval.all.whole();
+  LoadSecond second{.at = now - start_,
+                    .span = now - std::exchange(collected_at_, now),
+                    .warm_up = now <= measured_from_ && options_.warm_up > Duration::zero(),
+                    .due = interval.due(),
+                    .sent = interval.sent,
+                    .not_sent = interval.not_sent,
+                    .inflight = inflight_.stats().in_use,
+                    .p50 = latency.quantile(0.5),
+                    .p90 = latency.quantile(0.9),
+                    .p99 = latency.quantile(0.99),
+                    .p999 = latency.quantile(0.999),
+                    .max = latency.max()};
+  for (std::size_t i = 0; i < kLoadClasses; ++i) second.ended[i] = interval.all.latency[i].count();
+  if (show_) show_(second);
+  result_.seconds.push_back(second);
+}
+
+}  // namespace weir::load::internal
