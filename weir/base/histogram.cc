@@ -14,10 +14,18 @@ HistogramCounts::HistogramCounts()
 
 }  // namespace internal
 
+std::size_t Histogram::first_bucket() const {
+  return count_ == 0 ? Layout::kBuckets : Layout::index_of(min_ns_);
+}
+
+std::size_t Histogram::end_bucket() const {
+  return count_ == 0 ? Layout::kBuckets : Layout::index_of(max_ns_) + 1;
+}
+
+// Only what holds records is touched here: the rest of a histogram costs no
+// memory.
 void Histogram::merge(const Histogram& other) {
-  if (other.count_ == 0) return;
-  for (std::size_t i = 0; i < Layout::kBuckets; ++i) {
-    // What is written costs memory, also where it is a zero.
+  for (std::size_t i = other.first_bucket(); i < other.end_bucket(); ++i) {
     if (const std::uint64_t more = other.counts_.data()[i]; more != 0) counts_.data()[i] += more;
   }
   count_ += other.count_;
@@ -26,7 +34,15 @@ void Histogram::merge(const Histogram& other) {
   max_ns_ = std::max(max_ns_, other.max_ns_);
 }
 
-void Histogram::clear() { *this = Histogram(); }
+void Histogram::clear() {
+  for (std::size_t i = first_bucket(); i < end_bucket(); ++i) {
+    if (counts_.data()[i] != 0) counts_.data()[i] = 0;
+  }
+  count_ = 0;
+  sum_ns_ = 0;
+  min_ns_ = UINT64_MAX;
+  max_ns_ = 0;
+}
 
 Duration Histogram::mean() const {
   return Duration(static_cast<Duration::rep>(count_ == 0 ? 0 : sum_ns_ / count_));
@@ -41,7 +57,7 @@ Duration Histogram::quantile(double q) const {
   const double wanted = std::ceil(std::clamp(q, 0.0, 1.0) * static_cast<double>(count_));
   const auto rank = std::max<std::uint64_t>(static_cast<std::uint64_t>(wanted), 1);
   std::uint64_t seen = 0;
-  for (std::size_t i = 0; i < Layout::kBuckets; ++i) {
+  for (std::size_t i = first_bucket(); i < end_bucket(); ++i) {
     seen += counts_.data()[i];
     if (seen < rank) continue;
     return Duration(static_cast<Duration::rep>(std::clamp(Layout::last_of(i), min_ns_, max_ns_)));
@@ -51,9 +67,9 @@ Duration Histogram::quantile(double q) const {
 
 std::uint64_t Histogram::count_at_most(Duration value) const {
   if (value < Duration::zero()) return 0;
-  const std::size_t last = Layout::index_of(Layout::clamp(value));
+  const std::size_t end = std::min(Layout::index_of(Layout::clamp(value)) + 1, end_bucket());
   std::uint64_t seen = 0;
-  for (std::size_t i = 0; i <= last; ++i) seen += counts_.data()[i];
+  for (std::size_t i = first_bucket(); i < end; ++i) seen += counts_.data()[i];
   return seen;
 }
 

@@ -86,6 +86,7 @@ class Histogram {
     max_ns_ = std::max(max_ns_, ns);
   }
   void merge(const Histogram& other);
+  // Keeps the memory.
   void clear();
 
   std::uint64_t count() const { return count_; }
@@ -108,7 +109,7 @@ class Histogram {
   // up; `value` is the bucket's largest.
   template <typename Visit>
   void for_each_bucket(Visit visit) const {
-    for (std::size_t i = 0; i < Layout::kBuckets; ++i) {
+    for (std::size_t i = first_bucket(); i < end_bucket(); ++i) {
       const std::uint64_t count = counts_.data()[i];
       if (count != 0) visit(Duration(static_cast<Duration::rep>(Layout::last_of(i))), count);
     }
@@ -117,6 +118,10 @@ class Histogram {
  private:
   friend class HistogramShards;
   using Layout = internal::HistogramLayout;
+
+  // All that hold records are in between.
+  std::size_t first_bucket() const;
+  std::size_t end_bucket() const;
 
   internal::HistogramCounts counts_;
   std::uint64_t count_ = 0;

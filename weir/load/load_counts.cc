@@ -1,5 +1,7 @@
 #include "weir/load/load_counts.h"
 
+#include <algorithm>
+
 namespace weir::load {
 
 LoadClass class_of(const LoadOutcome& outcome) {
@@ -32,6 +34,10 @@ void LoadTally::merge(const LoadTally& other) {
   for (std::size_t i = 0; i < latency.size(); ++i) latency[i].merge(other.latency[i]);
 }
 
+void LoadTally::clear() {
+  for (Histogram& each : latency) each.clear();
+}
+
 void LoadCounts::merge(const LoadCounts& other) {
   sent += other.sent;
   timely += other.timely;
@@ -43,6 +49,16 @@ void LoadCounts::merge(const LoadCounts& other) {
   for (std::size_t i = 0; i < by_kind.size(); ++i) by_kind[i].merge(other.by_kind[i]);
   for (std::size_t i = 0; i < statuses.size(); ++i) statuses[i] += other.statuses[i];
   for (std::size_t i = 0; i < reasons.size(); ++i) reasons[i] += other.reasons[i];
+}
+
+void LoadCounts::clear() {
+  sent = timely = not_sent = bytes_received = 0;
+  all.clear();
+  service.clear();
+  lag.clear();
+  for (LoadTally& tally : by_kind) tally.clear();
+  std::ranges::fill(statuses, 0);
+  reasons = {};
 }
 
 }  // namespace weir::load

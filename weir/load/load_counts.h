@@ -40,6 +40,7 @@ struct LoadTally {
   // Of all, whatever they ended with.
   Histogram whole() const;
   void merge(const LoadTally& other);
+  void clear();
 };
 
 struct LoadCounts {
@@ -61,6 +62,8 @@ struct LoadCounts {
 
   std::uint64_t due() const { return sent + not_sent; }
   void merge(const LoadCounts& other);
+  // Keeps the memory.
+  void clear();
 };
 
 }  // namespace weir::load

@@ -58,17 +58,22 @@ LoadRun::LoadRun(core::Context& parent, LoadOptions options, ShowLoad show)
       helpers_({.name = "load.helpers", .limit = shares_ + 1u}),
       inflight_({.name = "load.inflight",
                  .limit = std::max(options_.plan ? options_.inflight_max : options_.connections, 1u)}),
+      interval_(options_.mix.kinds().size()),
+      taken_(options_.mix.kinds().size()),
       result_(options_.mix.kinds().size()) {
+  Xoshiro rng(options_.seed);
+  for (const RequestKind& kind : options_.mix.kinds()) {
+    heads_.push_back(head_of(kind, options_.authority, 0, rng));
+    bodies_.push_back(kind.body.fill(0, rng));
+  }
+}
+
+void LoadRun::open_clients() {
   const auto connections = static_cast<std::uint32_t>(inflight_.options().limit);
   for (unsigned share = 0; share < shares_; ++share) {
     clients_.push_back(
         std::make_unique<http::Client>(options_.target, client_options(options_, connections)));
     recorders_.push_back(std::make_unique<Recorder>(options_.mix.kinds().size()));
-  }
-  Xoshiro rng(options_.seed);
-  for (const RequestKind& kind : options_.mix.kinds()) {
-    heads_.push_back(head_of(kind, options_.authority, 0, rng));
-    bodies_.push_back(kind.body.fill(0, rng));
   }
 }
 
@@ -88,6 +93,7 @@ std::string LoadRun::verify() const {
 core::task<std::expected<LoadResult, std::string>> LoadRun::run() {
   if (std::string wrong = verify(); !wrong.empty()) co_return std::unexpected(std::move(wrong));
   if (auto reached = co_await reach(); !reached) co_return std::unexpected(reached.error());
+  open_clients();
   start_ = SystemClock::read() + kSetOut;
   measured_from_ = start_ + options_.warm_up;
   collected_at_ = start_;
@@ -151,7 +157,7 @@ core::task<> LoadRun::dispatch(core::Scope& scope, unsigned share) {
     if (scope.context().cancelled()) co_return;
     Result<core::Permit> permit = inflight_.try_acquire();
     if (permit) {
-      scope.spawn(std::move(*permit), perform(scope.context(), request(number, due)));
+      scope.spawn(std::move(*permit), perform(scope.context(), request(number, due, share)));
     } else {
       note(due, [](LoadCounts& counts) { ++counts.not_sent; });
     }
@@ -164,14 +170,17 @@ core::task<> LoadRun::repeat(core::Context& context, std::uint32_t connection) {
   for (std::uint64_t number = connection; !context.cancelled(); number += options_.connections) {
     const TimePoint due = SystemClock::read();
     if (due >= end) co_return;
-    co_await perform(context, request(number, due));
+    co_await perform(context, request(number, due, connection));
   }
 }
 
-LoadRun::Request LoadRun::request(std::uint64_t number, TimePoint due) const {
+LoadRun::Request LoadRun::request(std::uint64_t number, TimePoint due, std::uint64_t share) const {
   // Of the number alone, so that it does not matter who sends it.
   Xoshiro rng(options_.seed + number);
-  return {.kind = options_.mix.pick(rng), .number = number, .due = due};
+  return {.kind = options_.mix.pick(rng),
+          .number = number,
+          .due = due,
+          .client = clients_[share % shares_].get()};
 }
 
 core::task<> LoadRun::perform(core::Context& context, Request request) {
@@ -215,8 +224,8 @@ core::task<Result<int>> LoadRun::exchange(core::Context& context, const Request&
   const http::RequestHead& head = constant ? heads_[request.kind] : own_head;
   const std::string& text = constant ? bodies_[request.kind] : own_text;
   TextBody body(text);
-  http::Client& client = *clients_[request.number % shares_];
-  Result<http::ClientResponse> response = co_await client.send(context, head, text.empty() ? nullptr : &body);
+  Result<http::ClientResponse> response =
+      co_await request.client->send(context, head, text.empty() ? nullptr : &body);
   if (!response) co_return std::unexpected(response.error());
   for (;;) {
     const Result<std::span<const std::byte>> piece = co_await response->body().next(context);
@@ -262,35 +271,33 @@ core::task<> LoadRun::collect(core::Context& context) {
 }
 
 void LoadRun::collect_until(TimePoint now) {
-  const std::size_t kinds = options_.mix.kinds().size();
-  LoadCounts interval(kinds);
+  interval_.clear();
   for (const auto& recorder : recorders_) {
-    LoadCounts warm_up(kinds);
-    LoadCounts measured(kinds);
-    {
-      const std::lock_guard guard(recorder->lock);
-      std::swap(warm_up, recorder->warm_up);
-      std::swap(measured, recorder->measured);
+    for (LoadCounts* counts : {&recorder->warm_up, &recorder->measured}) {
+      {
+        const std::lock_guard guard(recorder->lock);
+        std::swap(taken_, *counts);
+      }
+      interval_.merge(taken_);
+      if (counts == &recorder->measured) result_.counts.merge(taken_);
+      taken_.clear();
     }
-    interval.merge(warm_up);
-    interval.merge(measured);
-    result_.counts.merge(measured);
   }
   if (cpu_at_start_ < 0 && now >= measured_from_) cpu_at_start_ = cpu_seconds();
-  const Histogram latency = interval.all.whole();
+  const Histogram latency = interval_.all.whole();
   LoadSecond second{.at = now - start_,
                     .span = now - std::exchange(collected_at_, now),
                     .warm_up = now <= measured_from_ && options_.warm_up > Duration::zero(),
-                    .due = interval.due(),
-                    .sent = interval.sent,
-                    .not_sent = interval.not_sent,
+                    .due = interval_.due(),
+                    .sent = interval_.sent,
+                    .not_sent = interval_.not_sent,
                     .inflight = inflight_.stats().in_use,
                     .p50 = latency.quantile(0.5),
                     .p90 = latency.quantile(0.9),
                     .p99 = latency.quantile(0.99),
                     .p999 = latency.quantile(0.999),
                     .max = latency.max()};
-  for (std::size_t i = 0; i < kLoadClasses; ++i) second.ended[i] = interval.all.latency[i].count();
+  for (std::size_t i = 0; i < kLoadClasses; ++i) second.ended[i] = interval_.all.latency[i].count();
   if (show_) show_(second);
   result_.seconds.push_back(second);
 }

@@ -38,16 +38,18 @@ class LoadRun {
     std::size_t kind;
     std::uint64_t number;
     TimePoint due;
+    http::Client* client;
   };
 
   std::string verify() const;
+  void open_clients();
   // A connection before the run, so that what is unreachable is said at once.
   core::task<std::expected<void, std::string>> reach();
   core::task<> generate(core::Context& context);
 
   core::task<> dispatch(core::Scope& scope, unsigned share);
   core::task<> repeat(core::Context& context, std::uint32_t connection);
-  Request request(std::uint64_t number, TimePoint due) const;
+  Request request(std::uint64_t number, TimePoint due, std::uint64_t share) const;
   core::task<> perform(core::Context& context, Request request);
   core::task<Result<int>> exchange(core::Context& context, const Request& request, std::uint64_t& bytes);
 
@@ -79,6 +81,8 @@ class LoadRun {
   // The collector's.
   TimePoint collected_at_{};
   double cpu_at_start_ = -1;
+  LoadCounts interval_;
+  LoadCounts taken_;  // empty between its uses
   LoadResult result_;
 };
 
