@@ -144,5 +144,33 @@ TEST(HistogramShards, WhatEachWriterRecordsIsInTheSnapshot) {
   EXPECT_EQ(all.count_at_most(2ms), 2u * kRecords);
 }
 
+TEST(Histogram, ClearedItIsAsNew) {
+  Histogram histogram;
+  histogram.record(1ms);
+  histogram.record(1h);
+  histogram.clear();
+  EXPECT_EQ(histogram.count(), 0u);
+  EXPECT_EQ(histogram.max(), 0ns);
+  histogram.record(2s);
+  EXPECT_EQ(histogram.count_at_most(1h), 1u);
+  EXPECT_EQ(histogram.min(), 2s);
+}
+
+TEST(Histogram, BucketsAreVisitedInOrderWithAllThatTheyHold) {
+  Histogram histogram;
+  histogram.record(3ms, 5);
+  histogram.record(1us);
+  histogram.record(1h, 2);
+  std::vector<std::pair<Duration, std::uint64_t>> seen;
+  histogram.for_each_bucket([&](Duration value, std::uint64_t count) { seen.emplace_back(value, count); });
+  ASSERT_EQ(seen.size(), 3u);
+  EXPECT_EQ(seen[0].second, 1u);
+  EXPECT_GE(seen[1].first, 3ms);
+  EXPECT_LE(seen[1].first, 3003us);
+  EXPECT_EQ(seen[1].second, 5u);
+  EXPECT_EQ(seen[2].second, 2u);
+  EXPECT_EQ(histogram.count(), 8u);
+}
+
 }  // namespace
 }  // namespace weir
