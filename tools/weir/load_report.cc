@@ -82,17 +82,59 @@ std::string latency_json(const Histogram& histogram) {
   return text + "}";
 }
 
-std::string kinds_json(const LoadVerbOptions& options, const LoadCounts& counts) {
+struct Group {
+  std::string label;  // "request" or the label's name
+  std::string name;
+  const load::LoadTally* tally;
+};
+
+// What is told apart: kinds of requests and values of labels.
+std::vector<Group> groups_of(const load::RequestMix& mix, const LoadCounts& counts) {
+  std::vector<Group> groups;
+  for (std::size_t i = 0; i < counts.by_kind.size(); ++i) {
+    groups.push_back({"request", mix.kinds()[i].name, &counts.by_kind[i]});
+  }
+  for (std::size_t i = 0; i < counts.by_label.size(); ++i) {
+    const load::RequestLabel& label = mix.labels()[i];
+    for (std::size_t j = 0; j < counts.by_label[i].size(); ++j) {
+      groups.push_back({label.name, label.values[j].first, &counts.by_label[i][j]});
+    }
+  }
+  return groups;
+}
+
+std::string groups_json(const LoadVerbOptions& options, const LoadCounts& counts) {
   std::string text = "[";
-  for (std::size_t i = 0; i < counts.by_kind.size() && counts.by_kind.size() > 1; ++i) {
-    const load::LoadTally& tally = counts.by_kind[i];
-    text += i == 0 ? R"({"name":)" : R"(,{"name":)";
-    service::append_json_string(options.load.mix.kinds()[i].name, text);
-    text += fmt::format(R"(,"good":{},"refused":{},"failed":{},"latency":{}}})", tally.count(LoadClass::good),
-                        tally.count(LoadClass::refused), tally.count(LoadClass::failed),
-                        latency_json(tally.whole()));
+  for (const auto& [label, name, tally] : groups_of(options.load.mix, counts)) {
+    text += text.size() == 1 ? R"({"label":)" : R"(,{"label":)";
+    service::append_json_string(label, text);
+    text += R"(,"name":)";
+    service::append_json_string(name, text);
+    text += fmt::format(R"(,"good":{},"refused":{},"failed":{},"latency":{},"good_latency":{}}})",
+                        tally->count(LoadClass::good), tally->count(LoadClass::refused),
+                        tally->count(LoadClass::failed), latency_json(tally->whole()),
+                        latency_json(tally->of(LoadClass::good)));
   }
   return text + "]";
+}
+
+// Only the first where there are very many.
+std::string groups_table(const LoadVerbOptions& options, const LoadCounts& counts) {
+  constexpr std::size_t kShownMax = 40;
+  const std::vector<Group> groups = groups_of(options.load.mix, counts);
+  if (groups.empty()) return "";
+  std::string text = fmt::format("\n{:26}{:>12}{:>12}{:>12}{:>12}{:>12}{:>12}\n", "", "good", "refused",
+                                 "failed", "good p50", "good p99", "good p999");
+  for (std::size_t i = 0; i < std::min(groups.size(), kShownMax); ++i) {
+    const auto& [label, name, tally] = groups[i];
+    const Histogram& good = tally->of(LoadClass::good);
+    text += fmt::format("{:26}{:>12}{:>12}{:>12}{:>12}{:>12}{:>12}\n", label + " " + name,
+                        with_commas(good.count()), with_commas(tally->count(LoadClass::refused)),
+                        with_commas(tally->count(LoadClass::failed)), short_time(good.quantile(0.5)),
+                        short_time(good.quantile(0.99)), short_time(good.quantile(0.999)));
+  }
+  if (groups.size() > kShownMax) text += fmt::format("and {} more: see --json\n", groups.size() - kShownMax);
+  return text;
 }
 
 std::string seconds_json(const LoadResult& result) {
@@ -202,16 +244,11 @@ std::string load_table(const LoadVerbOptions& options, const LoadResult& result)
       rows.push_back({fmt::format("  {}", to_string(one)), &counts.all.of(one)});
     }
   }
-  std::vector<Histogram> by_kind;
-  for (const load::LoadTally& tally : counts.by_kind) by_kind.push_back(tally.whole());
-  for (std::size_t i = 0; i < by_kind.size() && by_kind.size() > 1; ++i) {
-    rows.push_back({fmt::format("  {}", options.load.mix.kinds()[i].name), &by_kind[i]});
-  }
   if (open) {
     rows.push_back({"service, from sent", &counts.service});
     rows.push_back({"generator late", &counts.lag});
   }
-  text += "\n" + latency_table(rows);
+  text += "\n" + latency_table(rows) + groups_table(options, counts);
   const std::string notes = remarks(options, result);
   return notes.empty() ? text : text + "\n" + notes;
 }
@@ -238,7 +275,7 @@ std::string load_json(const LoadVerbOptions& options, const LoadResult& result) 
       latency_json(counts.all.whole()), latency_json(counts.all.of(LoadClass::good)),
       latency_json(counts.all.of(LoadClass::refused)), latency_json(counts.all.of(LoadClass::failed)),
       latency_json(counts.service), latency_json(counts.lag));
-  text += fmt::format(R"("kinds":{},"seconds":{},"verdict":"{}"}})", kinds_json(options, counts),
+  text += fmt::format(R"("groups":{},"seconds":{},"verdict":"{}"}})", groups_json(options, counts),
                       seconds_json(result), verdict(options, result));
   return text + "\n";
 }

@@ -66,7 +66,7 @@ struct LoadSecond {
 };
 
 struct LoadResult {
-  explicit LoadResult(std::size_t kinds) : counts(kinds) {}
+  explicit LoadResult(const RequestMix& mix) : counts(mix) {}
 
   LoadCounts counts;  // after the warm-up
   std::vector<LoadSecond> seconds;

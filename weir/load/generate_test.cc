@@ -237,6 +237,26 @@ TEST(LoadRun, KindsAreSentByTheirWeightsWithFieldsAndBody) {
   EXPECT_THAT(bodies, testing::Each("seven"));
 }
 
+TEST(LoadRun, TenantsAreToldApart) {
+  LoadOptions options = options_for("400", 500ms);
+  options.mix =
+      RequestMix({{.name = "all", .target = TemplateText::parse("/").value()}},
+                 {{.name = "tenant", .header = "X-Tenant", .values = {{"good", 1}, {"greedy", 3}}}});
+  const Outcome outcome = run_against(
+      [](http::Exchange& exchange) -> core::task<> {
+        const bool greedy = exchange.request().headers.get("x-tenant") == "greedy";
+        (void)co_await exchange.respond({.status = greedy ? 429 : 200}, "ok");
+      },
+      options);
+  ASSERT_TRUE(outcome) << outcome.error();
+  const std::vector<LoadTally>& tenants = outcome->counts.by_label[0];
+  EXPECT_EQ(tenants[0].ended() + tenants[1].ended(), 200u);
+  EXPECT_EQ(tenants[0].count(LoadClass::good), tenants[0].ended());
+  EXPECT_EQ(tenants[1].count(LoadClass::refused), tenants[1].ended());
+  EXPECT_GT(tenants[0].ended(), 0u);
+  EXPECT_GT(tenants[1].ended(), tenants[0].ended());
+}
+
 TEST(LoadRun, AClosedLoopKeepsItsConnectionsBusyUntilTheEnd) {
   std::atomic<int> at_once = 0;
   std::atomic<int> most = 0;

@@ -10,6 +10,7 @@
 
 #include "weir/base/histogram.h"
 #include "weir/base/result.h"
+#include "weir/load/request_mix.h"
 
 namespace weir::load {
 
@@ -47,7 +48,7 @@ struct LoadCounts {
   static constexpr std::size_t kStatuses = 1000;
   static constexpr std::size_t kReasons = static_cast<std::size_t>(Reason::system) + 1;
 
-  explicit LoadCounts(std::size_t kinds) : by_kind(kinds), statuses(kStatuses) {}
+  explicit LoadCounts(const RequestMix& mix);
 
   std::uint64_t sent = 0;
   std::uint64_t timely = 0;          // of them, soon enough after they were due
@@ -56,11 +57,14 @@ struct LoadCounts {
   LoadTally all;
   Histogram service;  // from the instant it was sent
   Histogram lag;      // from due to sent
+  // Where there are several: by kind, and by each value of each label.
   std::vector<LoadTally> by_kind;
+  std::vector<std::vector<LoadTally>> by_label;
   std::vector<std::uint64_t> statuses;
   std::array<std::uint64_t, kReasons> reasons{};
 
   std::uint64_t due() const { return sent + not_sent; }
+  void record_latency(const RequestMix::Pick& pick, LoadClass of, Duration latency);
   void merge(const LoadCounts& other);
   // Keeps the memory.
   void clear();

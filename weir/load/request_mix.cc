@@ -11,19 +11,24 @@ bool RequestKind::constant() const {
          std::ranges::all_of(headers, [](const auto& header) { return header.second.constant(); });
 }
 
-RequestMix::RequestMix(std::vector<RequestKind> kinds) : kinds_(std::move(kinds)) {
-  WEIR_CHECK(!kinds_.empty(), "a mix without a request");
-  double sum = 0;
-  for (const RequestKind& kind : kinds_) {
-    WEIR_CHECK(kind.weight > 0, "a request is never sent without a weight");
-    up_to_.push_back(sum += kind.weight);
+RequestMix::RequestMix(std::vector<RequestKind> kinds, std::vector<RequestLabel> labels)
+    : kinds_(std::move(kinds)), labels_(std::move(labels)), value_weights_(labels_.size()) {
+  WEIR_CHECK(!kinds_.empty() && kinds_.size() <= kChoicesMax, "kinds of requests: from 1 to 10,000");
+  WEIR_CHECK(labels_.size() <= kLabelsMax, "labels of requests: at most 4");
+  for (const RequestKind& kind : kinds_) kind_weights_.add(kind.weight);
+  for (std::size_t i = 0; i < labels_.size(); ++i) {
+    const auto& values = labels_[i].values;
+    WEIR_CHECK(!values.empty() && values.size() <= kChoicesMax, "values of a label: from 1 to 10,000");
+    for (const auto& [value, weight] : values) value_weights_[i].add(weight);
   }
 }
 
-std::size_t RequestMix::pick(Rng& rng) const {
-  if (kinds_.size() == 1) return 0;
-  const auto chosen = std::ranges::upper_bound(up_to_, uniform(rng) * up_to_.back());
-  return std::min(static_cast<std::size_t>(chosen - up_to_.begin()), kinds_.size() - 1);
+RequestMix::Pick RequestMix::pick(Rng& rng) const {
+  Pick pick{.kind = static_cast<std::uint16_t>(kind_weights_.pick(rng))};
+  for (std::size_t i = 0; i < labels_.size(); ++i) {
+    pick.values[i] = static_cast<std::uint16_t>(value_weights_[i].pick(rng));
+  }
+  return pick;
 }
 
 }  // namespace weir::load

@@ -1,21 +1,25 @@
 // The requests of a load run: kinds with weights, each with its own method,
-// path, fields and body.
+// path, fields and body; and what tells those who send them apart, such as
+// tenants and priorities, each a field with weighted values.
 //
 //   RequestMix mix({{.name = "read", .weight = 9, .target = ...},
-//                   {.name = "write", .weight = 1, .method = "POST", ...}});
-//   const std::size_t kind = mix.pick(rng);
-//   mix.kinds()[kind]
+//                   {.name = "write", .weight = 1, .method = "POST", ...}},
+//                  {{.name = "tenant", .header = "X-Tenant", .values = {{"acme", 3}, {"initech", 1}}}});
+//   const RequestMix::Pick pick = mix.pick(rng);
 //
 // A plain value; callable from any thread.
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "weir/base/rng.h"
 #include "weir/load/template_text.h"
+#include "weir/load/weights.h"
 
 namespace weir::load {
 
@@ -27,21 +31,39 @@ struct RequestKind {
   std::vector<std::pair<std::string, TemplateText>> headers;
   TemplateText body;
 
+  // It is the same for every request.
   bool constant() const;
+};
+
+// A field that each request carries with one of several values.
+struct RequestLabel {
+  std::string name;                                    // in reports: "tenant"
+  std::string header;                                  // "X-Tenant"
+  std::vector<std::pair<std::string, double>> values;  // with their weights
 };
 
 class RequestMix {
  public:
-  // WEIR_CHECKs that there is a kind and that each has a weight.
-  explicit RequestMix(std::vector<RequestKind> kinds);
+  static constexpr std::size_t kLabelsMax = 4;
+  static constexpr std::size_t kChoicesMax = 10'000;  // of kinds, and of the values of a label
+
+  // WEIR_CHECKs the maxima, that there is a kind, and that all have weights.
+  explicit RequestMix(std::vector<RequestKind> kinds, std::vector<RequestLabel> labels = {});
+
+  struct Pick {
+    std::uint16_t kind = 0;
+    std::array<std::uint16_t, kLabelsMax> values{};  // of each label
+  };
+  Pick pick(Rng& rng) const;
 
   const std::vector<RequestKind>& kinds() const { return kinds_; }
-  // As often as its weight says.
-  std::size_t pick(Rng& rng) const;
+  const std::vector<RequestLabel>& labels() const { return labels_; }
 
  private:
   std::vector<RequestKind> kinds_;
-  std::vector<double> up_to_;  // the sum of the weights of each and those before it
+  std::vector<RequestLabel> labels_;
+  Weights kind_weights_;
+  std::vector<Weights> value_weights_;
 };
 
 }  // namespace weir::load

@@ -12,7 +12,7 @@ TEST(RequestMix, KindsArePickedAsOftenAsTheirWeightsSay) {
       {{.name = "a", .weight = 1}, {.name = "b", .weight = 2.5}, {.name = "c", .weight = 0.5}});
   Xoshiro rng(11);
   std::array<int, 3> picked{};
-  for (int i = 0; i < 40'000; ++i) ++picked[mix.pick(rng)];
+  for (int i = 0; i < 40'000; ++i) ++picked[mix.pick(rng).kind];
   // Five deviations; the seed is fixed.
   EXPECT_NEAR(picked[0], 10'000, 433);
   EXPECT_NEAR(picked[1], 25'000, 484);
@@ -25,6 +25,23 @@ TEST(RequestMix, AKindWithAPlaceholderAnywhereIsNotConstant) {
   EXPECT_FALSE(RequestKind{.target = hole}.constant());
   EXPECT_FALSE(RequestKind{.body = hole}.constant());
   EXPECT_FALSE((RequestKind{.headers = {{"X", hole}}}).constant());
+}
+
+TEST(RequestMix, LabelsAreChosenApartFromKinds) {
+  const RequestMix mix({{.name = "a"}, {.name = "b"}},
+                       {{.name = "tenant", .header = "X-Tenant", .values = {{"acme", 3}, {"initech", 1}}},
+                        {.name = "priority", .header = "X-Priority", .values = {{"high", 1}}}});
+  Xoshiro rng(12);
+  std::array<std::array<int, 2>, 2> picked{};
+  for (int i = 0; i < 40'000; ++i) {
+    const RequestMix::Pick pick = mix.pick(rng);
+    ++picked[pick.kind][pick.values[0]];
+    EXPECT_EQ(pick.values[1], 0);
+  }
+  for (const auto& of_kind : picked) {
+    EXPECT_NEAR(of_kind[0], 15'000, 485);
+    EXPECT_NEAR(of_kind[1], 5'000, 331);
+  }
 }
 
 }  // namespace

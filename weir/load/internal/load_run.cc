@@ -40,11 +40,16 @@ http::Client::Options client_options(const LoadOptions& options, std::uint32_t c
           .connect_timeout = options.timeout};
 }
 
-http::RequestHead head_of(const RequestKind& kind, const std::string& authority, std::uint64_t number,
+http::RequestHead head_of(const LoadOptions& options, const RequestMix::Pick& pick, std::uint64_t number,
                           Rng& rng) {
+  const RequestKind& kind = options.mix.kinds()[pick.kind];
   http::RequestHead head{.method = kind.method, .target = kind.target.fill(number, rng)};
-  head.headers.add("Host", authority);
+  head.headers.add("Host", options.authority);
   for (const auto& [name, value] : kind.headers) head.headers.set(name, value.fill(number, rng));
+  const std::vector<RequestLabel>& labels = options.mix.labels();
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    head.headers.set(labels[i].header, labels[i].values[pick.values[i]].first);
+  }
   return head;
 }
 
@@ -58,13 +63,16 @@ LoadRun::LoadRun(core::Context& parent, LoadOptions options, ShowLoad show)
       helpers_({.name = "load.helpers", .limit = shares_ + 1u}),
       inflight_({.name = "load.inflight",
                  .limit = std::max(options_.plan ? options_.inflight_max : options_.connections, 1u)}),
-      interval_(options_.mix.kinds().size()),
-      taken_(options_.mix.kinds().size()),
-      result_(options_.mix.kinds().size()) {
+      interval_(options_.mix),
+      taken_(options_.mix),
+      result_(options_.mix) {
   Xoshiro rng(options_.seed);
-  for (const RequestKind& kind : options_.mix.kinds()) {
-    heads_.push_back(head_of(kind, options_.authority, 0, rng));
-    bodies_.push_back(kind.body.fill(0, rng));
+  const std::vector<RequestKind>& kinds = options_.mix.kinds();
+  constants_.resize(kinds.size());
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    if (!options_.mix.labels().empty() || !kinds[i].constant()) continue;
+    const RequestMix::Pick pick{.kind = static_cast<std::uint16_t>(i)};
+    constants_[i] = Constant{.head = head_of(options_, pick, 0, rng), .body = kinds[i].body.fill(0, rng)};
   }
 }
 
@@ -73,7 +81,7 @@ void LoadRun::open_clients() {
   for (unsigned share = 0; share < shares_; ++share) {
     clients_.push_back(
         std::make_unique<http::Client>(options_.target, client_options(options_, connections)));
-    recorders_.push_back(std::make_unique<Recorder>(options_.mix.kinds().size()));
+    recorders_.push_back(std::make_unique<Recorder>(options_.mix));
   }
 }
 
@@ -177,7 +185,7 @@ core::task<> LoadRun::repeat(core::Context& context, std::uint32_t connection) {
 LoadRun::Request LoadRun::request(std::uint64_t number, TimePoint due, std::uint64_t share) const {
   // Of the number alone, so that it does not matter who sends it.
   Xoshiro rng(options_.seed + number);
-  return {.kind = options_.mix.pick(rng),
+  return {.pick = options_.mix.pick(rng),
           .number = number,
           .due = due,
           .client = clients_[share % shares_].get()};
@@ -212,17 +220,15 @@ core::task<> LoadRun::perform(core::Context& context, Request request) {
 
 core::task<Result<int>> LoadRun::exchange(core::Context& context, const Request& request,
                                           std::uint64_t& bytes) {
-  const RequestKind& kind = options_.mix.kinds()[request.kind];
-  const bool constant = kind.constant();
-  http::RequestHead own_head;
-  std::string own_text;
+  const std::optional<Constant>& constant = constants_[request.pick.kind];
+  Constant own;
   if (!constant) {
     Xoshiro rng(~(options_.seed + request.number));
-    own_head = head_of(kind, options_.authority, request.number, rng);
-    own_text = kind.body.fill(request.number, rng);
+    own.head = head_of(options_, request.pick, request.number, rng);
+    own.body = options_.mix.kinds()[request.pick.kind].body.fill(request.number, rng);
   }
-  const http::RequestHead& head = constant ? heads_[request.kind] : own_head;
-  const std::string& text = constant ? bodies_[request.kind] : own_text;
+  const http::RequestHead& head = constant ? constant->head : own.head;
+  const std::string& text = constant ? constant->body : own.body;
   TextBody body(text);
   Result<http::ClientResponse> response =
       co_await request.client->send(context, head, text.empty() ? nullptr : &body);
@@ -246,10 +252,7 @@ void LoadRun::note_ended(const Request& request, TimePoint sent, const LoadOutco
                          std::uint64_t bytes) {
   const TimePoint now = SystemClock::read();
   note(request.due, [&](LoadCounts& counts) {
-    const LoadClass of = class_of(outcome);
-    const Duration latency = now - request.due;
-    counts.all.of(of).record(latency);
-    if (counts.by_kind.size() > 1) counts.by_kind[request.kind].of(of).record(latency);
+    counts.record_latency(request.pick, class_of(outcome), now - request.due);
     counts.service.record(now - sent);
     counts.bytes_received += bytes;
     if (outcome.status != 0) {

@@ -29,13 +29,13 @@ class LoadRun {
  private:
   // What one processor's requests record, until the collector takes it.
   struct alignas(64) Recorder {
-    explicit Recorder(std::size_t kinds) : warm_up(kinds), measured(kinds) {}
+    explicit Recorder(const RequestMix& mix) : warm_up(mix), measured(mix) {}
     std::mutex lock;
     LoadCounts warm_up;
     LoadCounts measured;
   };
   struct Request {
-    std::size_t kind;
+    RequestMix::Pick pick;
     std::uint64_t number;
     TimePoint due;
     http::Client* client;
@@ -68,9 +68,12 @@ class LoadRun {
   core::Limit helpers_;
   core::Limit inflight_;
   std::vector<std::unique_ptr<http::Client>> clients_;  // one for each share
-  // Of the kinds that are the same for every request.
-  std::vector<http::RequestHead> heads_;
-  std::vector<std::string> bodies_;
+  // Of each kind, where all its requests are the same.
+  struct Constant {
+    http::RequestHead head;
+    std::string body;
+  };
+  std::vector<std::optional<Constant>> constants_;
   std::vector<std::unique_ptr<Recorder>> recorders_;  // one for each processor
 
   TimePoint start_{};
