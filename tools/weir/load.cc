@@ -15,6 +15,7 @@
 #include "weir/http/headers.h"
 #include "weir/load/hgrm.h"
 #include "weir/load/inflight.h"
+#include "weir/load/mix_file.h"
 
 namespace weir::tools {
 namespace {
@@ -26,6 +27,7 @@ struct RawOptions {
   std::string rate;
   std::string replay_file;
   bool poisson = false;
+  std::string mix_file;
   std::string method = "GET";
   std::vector<std::string> headers;
   std::string body;
@@ -49,6 +51,7 @@ std::string read_file(const char* option, const std::string& path) {
 }
 
 load::RequestMix mix_from(const RawOptions& raw) {
+  if (!raw.mix_file.empty()) return or_usage("--mix", load::read_mix(raw.mix_file));
   load::RequestKind kind{.name = "all", .method = raw.method};
   kind.target = or_usage("URL", load::TemplateText::parse(raw.verb.url.target));
   for (const std::string& header : raw.headers) {
@@ -127,10 +130,17 @@ void add_plan_options(CLI::App& verb, RawOptions& raw) {
 void add_options(CLI::App& verb, RawOptions& raw) {
   verb.add_option("URL", raw.url, "http://host[:port][/path]")->required();
   add_plan_options(verb, raw);
-  verb.add_option("-X,--method", raw.method, "Of the requests")->capture_default_str();
-  verb.add_option("-H,--header", raw.headers, "\"Name: value\", any number of times");
+  CLI::Option* method = verb.add_option("-X,--method", raw.method, "Of the requests")->capture_default_str();
+  CLI::Option* header = verb.add_option("-H,--header", raw.headers, "\"Name: value\", any number of times");
   CLI::Option* body = verb.add_option("--body", raw.body, "Of each request");
-  verb.add_option("--body-file", raw.body_file, "The same, from a file")->excludes(body);
+  CLI::Option* body_file =
+      verb.add_option("--body-file", raw.body_file, "The same, from a file")->excludes(body);
+  verb.add_option("--mix", raw.mix_file,
+                  "Several kinds of requests with weights, tenants and priorities, from this YAML file")
+      ->excludes(method)
+      ->excludes(header)
+      ->excludes(body)
+      ->excludes(body_file);
   verb.add_option("--hgrm", raw.verb.hgrm_file, "Writes the latencies' distribution to this file");
   verb.add_option("--processors", raw.verb.processors, "Processors; 0: what the machine or container gives")
       ->check(CLI::Range(0u, 256u));
