@@ -2,6 +2,7 @@
 # (scripts/lib/packages.sh has the list).
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
+find_package(simdjson REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(prometheus-cpp REQUIRED CONFIG)

@@ -4,12 +4,12 @@
 packages_build=(
   clang-19 lld-19 libstdc++-12-dev libc6-dev cmake ninja-build
   node-llhttp        # the HTTP/1 parser, as C sources
-  libyaml-cpp-dev libcli11-dev libfmt-dev prometheus-cpp-dev
+  libyaml-cpp-dev libsimdjson-dev libcli11-dev libfmt-dev prometheus-cpp-dev
   libboost1.81-dev   # its flat hash maps; headers only
 )
 
 # To build and run the tests.
-packages_test=(libgtest-dev libgmock-dev libsimdjson-dev)
+packages_test=(libgtest-dev libgmock-dev)
 
 # Sanitizers, fuzzers, linters; benchmarks, to see that they compile.
 packages_ci=(libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19 libbenchmark-dev)

@@ -8,6 +8,7 @@
 #include <memory>
 #include <sstream>
 
+#include "tools/weir/command_line.h"
 #include "tools/weir/exit_code.h"
 #include "tools/weir/interruptible.h"
 #include "tools/weir/load_report.h"
@@ -15,10 +16,14 @@
 #include "weir/http/headers.h"
 #include "weir/load/hgrm.h"
 #include "weir/load/inflight.h"
+#include "weir/load/load_record.h"
 #include "weir/load/mix_file.h"
+#include "weir/load/target_url.h"
 
 namespace weir::tools {
 namespace {
+
+constexpr const char* kName = "weir load";
 
 using Outcome = std::expected<load::LoadResult, std::string>;
 
@@ -32,6 +37,8 @@ struct RawOptions {
   std::vector<std::string> headers;
   std::string body;
   std::string body_file;
+  std::vector<std::string> merge_files;
+  load::TargetUrl target;
   CLI::Option* connections = nullptr;
   LoadVerbOptions verb{.load = {.mix = load::RequestMix({{.name = "all"}})}};
 };
@@ -53,7 +60,7 @@ std::string read_file(const char* option, const std::string& path) {
 load::RequestMix mix_from(const RawOptions& raw) {
   if (!raw.mix_file.empty()) return or_usage("--mix", load::read_mix(raw.mix_file));
   load::RequestKind kind{.name = "all", .method = raw.method};
-  kind.target = or_usage("URL", load::TemplateText::parse(raw.verb.url.target));
+  kind.target = or_usage("URL", load::TemplateText::parse(raw.target.target));
   for (const std::string& header : raw.headers) {
     const std::size_t colon = header.find(':');
     const std::string name = header.substr(0, colon);
@@ -80,19 +87,69 @@ std::optional<load::Arrivals> plan_from(const RawOptions& raw) {
                         raw.poisson ? load::Spacing::poisson : load::Spacing::even, raw.verb.load.seed);
 }
 
+std::string plan_text(const RawOptions& raw) {
+  if (!raw.replay_file.empty()) return "replay of " + raw.replay_file;
+  if (raw.rate.empty()) return std::to_string(raw.verb.load.connections) + " connections";
+  return raw.rate + (raw.poisson ? "/s, Poisson" : "/s");
+}
+
+// False: said on stderr.
+bool write_file(const std::string& path, const std::string& content) {
+  std::FILE* file = std::fopen(path.c_str(), "wb");
+  bool written = file != nullptr && std::fwrite(content.data(), 1, content.size(), file) == content.size();
+  if (file != nullptr && std::fclose(file) != 0) written = false;
+  if (!written) std::fprintf(stderr, "%s: %s: %s\n", kName, path.c_str(), std::strerror(errno));
+  return written;
+}
+
+int exit_code_of(const load::LoadRecord& record) {
+  if (record.result.interrupted) return kInterrupted;
+  if (record.open && !record.result.plan_held()) return kInconclusive;
+  return record.redirected() ? kFinding : kPass;
+}
+
+int report(const LoadVerbOptions& options, const load::LoadRecord& record) {
+  const std::string text = options.json ? to_json(record, load::Detail::summary) : load_table(record);
+  std::fputs(text.c_str(), stdout);
+  bool written = options.out_file.empty() || write_file(options.out_file, to_json(record, load::Detail::all));
+  if (!options.hgrm_file.empty()) {
+    written &= write_file(options.hgrm_file, load::to_hgrm(record.result.counts.all.whole()));
+  }
+  return written ? exit_code_of(record) : kInternal;
+}
+
+int merge(const RawOptions& raw) {
+  std::optional<load::LoadRecord> all;
+  for (const std::string& file : raw.merge_files) {
+    auto record = load::parse_record(read_file("--merge", file));
+    if (!record) throw CLI::ValidationError("--merge", file + ": " + record.error());
+    if (!all) {
+      all = std::move(*record);
+    } else if (auto added = add(*all, *record); !added) {
+      throw CLI::ValidationError("--merge", file + ": " + added.error());
+    }
+  }
+  return report(raw.verb, *all);
+}
+
 int load_from(RawOptions& raw) {
+  if (!raw.merge_files.empty()) return merge(raw);
+  if (raw.url.empty())
+    throw CLI::ValidationError("URL", "say where the requests go: http://host[:port][/path]");
   LoadVerbOptions& options = raw.verb;
-  options.url = or_usage("URL", load::TargetUrl::parse(raw.url));
-  options.load.authority = options.url.authority();
+  raw.target = or_usage("URL", load::TargetUrl::parse(raw.url));
+  options.url = raw.url;
+  options.load.authority = raw.target.authority();
   options.load.mix = mix_from(raw);
   options.load.plan = plan_from(raw);
-  options.rate = raw.rate;
+  options.plan = plan_text(raw);
+  options.command = command_line();
   if (!options.load.plan && raw.connections->count() == 0) {
     throw CLI::ValidationError("--rate", "say how many requests a second (or --closed for as many as go)");
   }
-  const Result<net::SocketAddress> address = net::resolve(options.url.host, options.url.port);
+  const Result<net::SocketAddress> address = net::resolve(raw.target.host, raw.target.port);
   if (!address) {
-    std::fprintf(stderr, "weir load: no address is known for \"%s\"\n", options.url.host.c_str());
+    std::fprintf(stderr, "%s: no address is known for \"%s\"\n", kName, raw.target.host.c_str());
     return kUsage;
   }
   options.load.target = *address;
@@ -128,10 +185,12 @@ void add_plan_options(CLI::App& verb, RawOptions& raw) {
 }
 
 void add_options(CLI::App& verb, RawOptions& raw) {
-  verb.add_option("URL", raw.url, "http://host[:port][/path]")->required();
+  CLI::Option* url = verb.add_option("URL", raw.url, "http://host[:port][/path]");
   add_plan_options(verb, raw);
   CLI::Option* method = verb.add_option("-X,--method", raw.method, "Of the requests")->capture_default_str();
-  CLI::Option* header = verb.add_option("-H,--header", raw.headers, "\"Name: value\", any number of times");
+  CLI::Option* header =
+      verb.add_option("-H,--header", raw.headers, "\"Name: value\"; may be given more than once")
+          ->allow_extra_args(false);
   CLI::Option* body = verb.add_option("--body", raw.body, "Of each request");
   CLI::Option* body_file =
       verb.add_option("--body-file", raw.body_file, "The same, from a file")->excludes(body);
@@ -141,47 +200,40 @@ void add_options(CLI::App& verb, RawOptions& raw) {
       ->excludes(header)
       ->excludes(body)
       ->excludes(body_file);
+  verb.add_option("--out", raw.verb.out_file, "Writes all that was measured to this file, as JSON");
+  verb.add_option("--merge", raw.merge_files,
+                  "No run: adds up what generators wrote (--out) that ran at the same time")
+      ->excludes(url);
   verb.add_option("--hgrm", raw.verb.hgrm_file, "Writes the latencies' distribution to this file");
   verb.add_option("--processors", raw.verb.processors, "Processors; 0: what the machine or container gives")
       ->check(CLI::Range(0u, 256u));
   verb.add_flag("--json", raw.verb.json, "One line of JSON instead of the table");
 }
 
-// False: said on stderr.
-bool write_file(const std::string& path, const std::string& content) {
-  std::FILE* file = std::fopen(path.c_str(), "wb");
-  bool written = file != nullptr && std::fwrite(content.data(), 1, content.size(), file) == content.size();
-  if (file != nullptr && std::fclose(file) != 0) written = false;
-  if (!written) std::fprintf(stderr, "weir load: %s: %s\n", path.c_str(), std::strerror(errno));
-  return written;
-}
-
-int exit_code_of(const LoadVerbOptions& options, const load::LoadResult& result) {
-  if (result.interrupted) return kInterrupted;
-  return !options.load.plan || result.plan_held() ? kPass : kInconclusive;
-}
-
 }  // namespace
 
-int load_once(LoadVerbOptions& options) {
+int load_once(const LoadVerbOptions& options) {
   Outcome outcome = std::unexpected("did not run");
   const Duration planned = options.load.plan ? options.load.plan->length() : options.load.length;
   run_interruptible({.processors = options.processors}, [&](core::Context& context) -> core::task<> {
-    outcome = co_await load::run_load(context, options.load, [planned](const load::LoadSecond& second) {
-      std::fprintf(stderr, "%s\n", load_progress_line(second, planned).c_str());
+    outcome = co_await load::run_load(context, options.load, [planned](const load::LoadInterval& interval) {
+      std::fprintf(stderr, "%s\n", load_progress_line(interval, planned).c_str());
     });
   });
   if (!outcome) {
-    std::fprintf(stderr, "weir load: %s\n", outcome.error().c_str());
+    std::fprintf(stderr, "%s: %s\n", kName, outcome.error().c_str());
     return kUsage;
   }
-  const std::string report = options.json ? load_json(options, *outcome) : load_table(options, *outcome);
-  std::fputs(report.c_str(), stdout);
-  if (!options.hgrm_file.empty() &&
-      !write_file(options.hgrm_file, load::to_hgrm(outcome->counts.all.whole()))) {
-    return kUsage;
-  }
-  return exit_code_of(options, *outcome);
+  load::LoadRecord record(std::move(*outcome));
+  record.url = options.url;
+  record.open = options.load.plan.has_value();
+  record.plan = options.plan;
+  record.command = options.command;
+  record.seed = options.load.seed;
+  record.timely = options.load.timely;
+  record.inflight_max = record.open ? options.load.inflight_max : options.load.connections;
+  record.groups = options.load.mix.groups();
+  return report(options, record);
 }
 
 void add_load(CLI::App& app, int& exit_code) {
@@ -194,8 +246,9 @@ void add_load(CLI::App& app, int& exit_code) {
       "latency counts from then. Timeouts and errors count as latencies too. URL, fields and\n"
       "body may hold {{n}}, the number of the request, and {{random:1..1000}}.\n"
       "\n"
-      "Exit code: 0 measured; 2 it could not start; 3 inconclusive: fewer than 99.9% of the\n"
-      "requests were sent on time; 130 interrupted, with a report of what was measured.");
+      "Exit code: 0 measured; 1 the URL redirects; 2 it could not start; 3 inconclusive: fewer\n"
+      "than 99.9% of the requests were sent on time; 4 a result could not be written; 130\n"
+      "interrupted, with a report of what was measured.");
   verb->callback([raw, &exit_code] { exit_code = load_from(*raw); });
 }
 

@@ -4,7 +4,6 @@
 #include <string>
 
 #include "weir/load/generate.h"
-#include "weir/load/target_url.h"
 
 namespace CLI {
 class App;
@@ -17,9 +16,12 @@ namespace weir::tools {
 void add_load(CLI::App& app, int& exit_code);
 
 struct LoadVerbOptions {
-  load::TargetUrl url;
   load::LoadOptions load;
-  std::string rate;       // as it was written; empty: closed loop or recorded
+  // What is known of the record beforehand.
+  std::string url;
+  std::string plan;
+  std::string command;
+  std::string out_file;   // empty: none
   std::string hgrm_file;  // empty: none
   unsigned processors = 0;
   bool json = false;
@@ -27,6 +29,6 @@ struct LoadVerbOptions {
 
 // Progress on stderr, the result on stdout. kUsage when it cannot start,
 // kInconclusive when the plan was not held.
-int load_once(LoadVerbOptions& options);
+int load_once(const LoadVerbOptions& options);
 
 }  // namespace weir::tools

@@ -6,15 +6,16 @@
 #include <cmath>
 
 #include "tools/weir/numbers.h"
-#include "weir/service/json_text.h"
+#include "weir/base/units.h"
 
 namespace weir::tools {
 
 using load::kLoadClasses;
 using load::LoadClass;
 using load::LoadCounts;
+using load::LoadInterval;
+using load::LoadRecord;
 using load::LoadResult;
-using load::LoadSecond;
 
 namespace {
 
@@ -73,121 +74,44 @@ std::string endings(const LoadCounts& counts) {
   return text;
 }
 
-std::string latency_json(const Histogram& histogram) {
-  std::string text =
-      fmt::format(R"({{"count":{},"mean_ms":{:.4f})", histogram.count(), milliseconds(histogram.mean()));
-  for (const auto& [name, quantile] : kQuantiles) {
-    text += fmt::format(R"(,"{}_ms":{:.4f})", name, milliseconds(histogram.quantile(quantile)));
-  }
-  return text + "}";
-}
-
-struct Group {
-  std::string label;  // "request" or the label's name
-  std::string name;
-  const load::LoadTally* tally;
-};
-
-// What is told apart: kinds of requests and values of labels.
-std::vector<Group> groups_of(const load::RequestMix& mix, const LoadCounts& counts) {
-  std::vector<Group> groups;
-  for (std::size_t i = 0; i < counts.by_kind.size(); ++i) {
-    groups.push_back({"request", mix.kinds()[i].name, &counts.by_kind[i]});
-  }
-  for (std::size_t i = 0; i < counts.by_label.size(); ++i) {
-    const load::RequestLabel& label = mix.labels()[i];
-    for (std::size_t j = 0; j < counts.by_label[i].size(); ++j) {
-      groups.push_back({label.name, label.values[j].first, &counts.by_label[i][j]});
-    }
-  }
-  return groups;
-}
-
-std::string groups_json(const LoadVerbOptions& options, const LoadCounts& counts) {
-  std::string text = "[";
-  for (const auto& [label, name, tally] : groups_of(options.load.mix, counts)) {
-    text += text.size() == 1 ? R"({"label":)" : R"(,{"label":)";
-    service::append_json_string(label, text);
-    text += R"(,"name":)";
-    service::append_json_string(name, text);
-    text += fmt::format(R"(,"good":{},"refused":{},"failed":{},"latency":{},"good_latency":{}}})",
-                        tally->count(LoadClass::good), tally->count(LoadClass::refused),
-                        tally->count(LoadClass::failed), latency_json(tally->whole()),
-                        latency_json(tally->of(LoadClass::good)));
-  }
-  return text + "]";
-}
-
 // Only the first where there are very many.
-std::string groups_table(const LoadVerbOptions& options, const LoadCounts& counts) {
+std::string groups_table(const LoadRecord& record) {
   constexpr std::size_t kShownMax = 40;
-  const std::vector<Group> groups = groups_of(options.load.mix, counts);
-  if (groups.empty()) return "";
+  if (record.groups.empty()) return "";
   std::string text = fmt::format("\n{:26}{:>12}{:>12}{:>12}{:>12}{:>12}{:>12}\n", "", "good", "refused",
                                  "failed", "good p50", "good p99", "good p999");
-  for (std::size_t i = 0; i < std::min(groups.size(), kShownMax); ++i) {
-    const auto& [label, name, tally] = groups[i];
-    const Histogram& good = tally->of(LoadClass::good);
-    text += fmt::format("{:26}{:>12}{:>12}{:>12}{:>12}{:>12}{:>12}\n", label + " " + name,
-                        with_commas(good.count()), with_commas(tally->count(LoadClass::refused)),
-                        with_commas(tally->count(LoadClass::failed)), short_time(good.quantile(0.5)),
+  for (std::size_t i = 0; i < std::min(record.groups.size(), kShownMax); ++i) {
+    const load::LoadTally& tally = record.result.counts.groups[i];
+    const Histogram& good = tally.of(LoadClass::good);
+    text += fmt::format("{:26}{:>12}{:>12}{:>12}{:>12}{:>12}{:>12}\n",
+                        record.groups[i].label + " " + record.groups[i].name, with_commas(good.count()),
+                        with_commas(tally.count(LoadClass::refused)),
+                        with_commas(tally.count(LoadClass::failed)), short_time(good.quantile(0.5)),
                         short_time(good.quantile(0.99)), short_time(good.quantile(0.999)));
   }
-  if (groups.size() > kShownMax) text += fmt::format("and {} more: see --json\n", groups.size() - kShownMax);
+  if (record.groups.size() > kShownMax) {
+    text += fmt::format("and {} more: see --json\n", record.groups.size() - kShownMax);
+  }
   return text;
 }
 
-std::string seconds_json(const LoadResult& result) {
-  std::string text = "[";
-  for (const LoadSecond& second : result.seconds) {
-    text += fmt::format(
-        R"({}{{"at_s":{:.3f},"span_s":{:.3f},"warm_up":{},"due":{},"sent":{},"not_sent":{},"good":{},)"
-        R"("refused":{},"failed":{},"inflight":{},"p50_ms":{:.4f},"p90_ms":{:.4f},"p99_ms":{:.4f},)"
-        R"("p999_ms":{:.4f},"max_ms":{:.4f}}})",
-        text.size() == 1 ? "" : ",", seconds(second.at), seconds(second.span), second.warm_up, second.due,
-        second.sent, second.not_sent, second.ended[0], second.ended[1], second.ended[2], second.inflight,
-        milliseconds(second.p50), milliseconds(second.p90), milliseconds(second.p99),
-        milliseconds(second.p999), milliseconds(second.max));
-  }
-  return text + "]";
-}
-
-std::string counts_json(const LoadCounts& counts) {
-  std::string text = R"("statuses":{)";
-  std::string_view comma;
-  for (std::size_t status = 0; status < counts.statuses.size(); ++status) {
-    if (counts.statuses[status] == 0) continue;
-    text += fmt::format(R"({}"{}":{})", comma, status, counts.statuses[status]);
-    comma = ",";
-  }
-  text += R"(},"errors":{)";
-  comma = "";
-  for (std::size_t i = 0; i < counts.reasons.size(); ++i) {
-    if (counts.reasons[i] == 0) continue;
-    text += fmt::format(R"({}"{}":{})", comma, to_string(static_cast<Reason>(i)), counts.reasons[i]);
-    comma = ",";
-  }
-  return text + "}";
-}
-
-const char* verdict(const LoadVerbOptions& options, const LoadResult& result) {
-  if (result.interrupted) return "interrupted";
-  return !options.load.plan || result.plan_held() ? "held" : "inconclusive";
-}
-
-std::string remarks(const LoadVerbOptions& options, const LoadResult& result) {
+std::string remarks(const LoadRecord& record) {
+  const LoadResult& result = record.result;
   if (result.interrupted) {
     return fmt::format("Interrupted; measured until then. {} requests were in flight.\n",
                        with_commas(result.unfinished));
   }
-  if (!options.load.plan || result.plan_held()) return "";
+  if (record.redirected()) {
+    return "Most replies were redirects, which are not followed: give the URL that they lead to.\n";
+  }
+  if (!record.open || result.plan_held()) return "";
   std::string text = fmt::format(
       "Inconclusive: {:.3f}% of the requests were sent, and within {} of when they were due; at least "
       "{:.1f}% have to be.\n",
-      100 * result.timely_share(), to_string(options.load.timely), 100 * LoadResult::kTimelyShareMin);
+      100 * result.timely_share(), to_string(record.timely), 100 * LoadResult::kTimelyShareMin);
   if (result.counts.not_sent > 0) {
     text += fmt::format("{} were not sent: {} were in flight (--inflight).\n",
-                        with_commas(result.counts.not_sent), with_commas(options.load.inflight_max));
+                        with_commas(result.counts.not_sent), with_commas(record.inflight_max));
   }
   if (result.counts.timely < result.counts.sent) {
     text += fmt::format("{} were late: this machine, or its share of it, cannot send as much.\n",
@@ -198,27 +122,28 @@ std::string remarks(const LoadVerbOptions& options, const LoadResult& result) {
 
 }  // namespace
 
-std::string load_progress_line(const LoadSecond& second, Duration planned) {
-  const Duration span = std::max(second.span, Duration(1));
+std::string load_progress_line(const LoadInterval& interval, Duration planned) {
+  const Duration span = std::max(interval.span, Duration(1));
   std::string text =
-      fmt::format("{:5.0f} s  sent {:>9}/s  good {:>9}/s", seconds(second.at),
-                  rounded(per_second(second.sent, span)), rounded(per_second(second.ended[0], span)));
-  if (second.ended[1] > 0)
-    text += fmt::format("  refused {:>8}/s", rounded(per_second(second.ended[1], span)));
-  if (second.ended[2] > 0)
-    text += fmt::format("  failed {:>8}/s", rounded(per_second(second.ended[2], span)));
-  if (second.not_sent > 0) text += fmt::format("  not sent {}", with_commas(second.not_sent));
-  text += fmt::format("  in flight {:>6}  p50 {:>9}  p99 {:>9}", with_commas(second.inflight),
-                      short_time(second.p50), short_time(second.p99));
-  if (second.warm_up) text += "  (warm-up)";
-  const Duration left = planned - second.at;
+      fmt::format("{:5.0f} s  sent {:>9}/s  good {:>9}/s", seconds(interval.at),
+                  rounded(per_second(interval.sent, span)), rounded(per_second(interval.ended[0], span)));
+  if (interval.ended[1] > 0)
+    text += fmt::format("  refused {:>8}/s", rounded(per_second(interval.ended[1], span)));
+  if (interval.ended[2] > 0)
+    text += fmt::format("  failed {:>8}/s", rounded(per_second(interval.ended[2], span)));
+  if (interval.not_sent > 0) text += fmt::format("  not sent {}", with_commas(interval.not_sent));
+  text += fmt::format("  in flight {:>6}  p50 {:>9}  p99 {:>9}", with_commas(interval.inflight),
+                      short_time(interval.p50), short_time(interval.p99));
+  if (interval.warm_up) text += "  (warm-up)";
+  const Duration left = planned - interval.at;
   if (left > Duration::zero()) text += fmt::format("  {:.0f} s left", seconds(left));
   return text;
 }
 
-std::string load_table(const LoadVerbOptions& options, const LoadResult& result) {
+std::string load_table(const LoadRecord& record) {
+  const LoadResult& result = record.result;
   const LoadCounts& counts = result.counts;
-  const bool open = options.load.plan.has_value();
+  const bool open = record.open;
   std::string text = line(open ? "open loop, due" : "closed loop, sent", with_commas(counts.due()));
   if (open) {
     text += line("sent", with_commas(counts.sent));
@@ -248,36 +173,9 @@ std::string load_table(const LoadVerbOptions& options, const LoadResult& result)
     rows.push_back({"service, from sent", &counts.service});
     rows.push_back({"generator late", &counts.lag});
   }
-  text += "\n" + latency_table(rows) + groups_table(options, counts);
-  const std::string notes = remarks(options, result);
+  text += "\n" + latency_table(rows) + groups_table(record);
+  const std::string notes = remarks(record);
   return notes.empty() ? text : text + "\n" + notes;
-}
-
-std::string load_json(const LoadVerbOptions& options, const LoadResult& result) {
-  const LoadCounts& counts = result.counts;
-  std::string text = fmt::format(R"({{"mode":"{}","url":)", options.load.plan ? "open" : "closed");
-  service::append_json_string("http://" + options.url.authority() + options.url.target, text);
-  text += R"(,"rate":)";
-  service::append_json_string(options.rate, text);
-  text += fmt::format(
-      R"(,"seed":{},"planned_s":{:.3f},"measured_s":{:.3f},"due":{},"sent":{},"timely":{},)"
-      R"("timely_share":{:.6f},"not_sent":{},"good":{},"refused":{},"failed":{},"unfinished":{},)"
-      R"("sent_per_s":{:.2f},"good_per_s":{:.2f},"bytes_received":{},"connects":{},"cpu_s":{:.3f},)",
-      options.load.seed, seconds(result.planned), seconds(result.measured), counts.due(), counts.sent,
-      counts.timely, result.timely_share(), counts.not_sent, counts.all.count(LoadClass::good),
-      counts.all.count(LoadClass::refused), counts.all.count(LoadClass::failed), result.unfinished,
-      per_second(counts.sent, result.measured),
-      per_second(counts.all.count(LoadClass::good), result.measured), counts.bytes_received, result.connects,
-      result.cpu_s);
-  text += counts_json(counts);
-  text += fmt::format(
-      R"(,"latency":{},"good_latency":{},"refused_latency":{},"failed_latency":{},"service":{},"lag":{},)",
-      latency_json(counts.all.whole()), latency_json(counts.all.of(LoadClass::good)),
-      latency_json(counts.all.of(LoadClass::refused)), latency_json(counts.all.of(LoadClass::failed)),
-      latency_json(counts.service), latency_json(counts.lag));
-  text += fmt::format(R"("groups":{},"seconds":{},"verdict":"{}"}})", groups_json(options, counts),
-                      seconds_json(result), verdict(options, result));
-  return text + "\n";
 }
 
 }  // namespace weir::tools

@@ -14,6 +14,25 @@ HistogramCounts::HistogramCounts()
 
 }  // namespace internal
 
+Histogram::Histogram(const Parts& parts) {
+  for (const auto& [value, count] : parts.buckets) {
+    if (count != 0) record(value, count);
+  }
+  if (count_ == 0) return;
+  // Exact where the buckets are not; never outside of them.
+  sum_ns_ = static_cast<std::uint64_t>(std::max(parts.sum, Duration::zero()).count());
+  const std::uint64_t min_ns = Layout::clamp(parts.min);
+  const std::uint64_t max_ns = Layout::clamp(parts.max);
+  if (Layout::index_of(min_ns) == Layout::index_of(min_ns_)) min_ns_ = min_ns;
+  if (Layout::index_of(max_ns) == Layout::index_of(max_ns_)) max_ns_ = max_ns;
+}
+
+Histogram::Parts Histogram::parts() const {
+  Parts parts{.sum = sum(), .min = min(), .max = max()};
+  for_each_bucket([&](Duration value, std::uint64_t count) { parts.buckets.emplace_back(value, count); });
+  return parts;
+}
+
 std::size_t Histogram::first_bucket() const {
   return count_ == 0 ? Layout::kBuckets : Layout::index_of(min_ns_);
 }

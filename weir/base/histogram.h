@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "weir/base/clock.h"
@@ -72,7 +73,19 @@ class HistogramCounts {
 
 class Histogram {
  public:
+  // What one is made of, to write it down and to make it again.
+  struct Parts {
+    std::vector<std::pair<Duration, std::uint64_t>> buckets;  // as for_each_bucket() visits them
+    Duration sum{};
+    Duration min{};
+    Duration max{};
+  };
+
   Histogram() = default;
+  // Values outside of what a Histogram holds are clamped.
+  explicit Histogram(const Parts& parts);
+  Parts parts() const;
+
   Histogram(Histogram&&) = default;
   Histogram& operator=(Histogram&&) = default;
 

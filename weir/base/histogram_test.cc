@@ -172,5 +172,19 @@ TEST(Histogram, BucketsAreVisitedInOrderWithAllThatTheyHold) {
   EXPECT_EQ(histogram.count(), 8u);
 }
 
+TEST(Histogram, MadeAgainOfItsPartsItIsTheSame) {
+  Xoshiro rng(4);
+  Histogram histogram;
+  for (int i = 0; i < 5'000; ++i) histogram.record(exponential(rng, 30ms));
+  const Histogram again(histogram.parts());
+  EXPECT_EQ(again.count(), histogram.count());
+  EXPECT_EQ(again.sum(), histogram.sum());
+  EXPECT_EQ(again.min(), histogram.min());
+  EXPECT_EQ(again.max(), histogram.max());
+  for (const double q : {0.0, 0.5, 0.99, 0.9999, 1.0})
+    EXPECT_EQ(again.quantile(q), histogram.quantile(q)) << q;
+  EXPECT_EQ(Histogram(Histogram().parts()).count(), 0u);
+}
+
 }  // namespace
 }  // namespace weir

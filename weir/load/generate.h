@@ -48,8 +48,8 @@ struct LoadOptions {
   std::uint64_t seed = 1;             // of what the mix chooses
 };
 
-// A second of a run, as it ended.
-struct LoadSecond {
+// A second of a run, or more of a very long one: what ended in it.
+struct LoadInterval {
   Duration at{};  // its end, from the start of the run
   Duration span{};
   bool warm_up = false;
@@ -63,13 +63,16 @@ struct LoadSecond {
   Duration p99{};
   Duration p999{};
   Duration max{};
+  std::vector<std::pair<Duration, std::uint64_t>> buckets;  // of these latencies, to add others to them
 };
 
 struct LoadResult {
-  explicit LoadResult(const RequestMix& mix) : counts(mix) {}
+  explicit LoadResult(std::size_t groups) : counts(groups) {}
+
+  static constexpr Duration::rep kIntervalsMax = 3600;
 
   LoadCounts counts;  // after the warm-up
-  std::vector<LoadSecond> seconds;
+  std::vector<LoadInterval> intervals;
   Duration measured{};           // the time that `counts` is about
   Duration planned{};            // of the run, warm-up included
   std::uint64_t unfinished = 0;  // in flight when the run was interrupted
@@ -85,7 +88,7 @@ struct LoadResult {
 };
 
 // Called about once a second, by a task: it should not block for long.
-using ShowLoad = std::function<void(const LoadSecond&)>;
+using ShowLoad = std::function<void(const LoadInterval&)>;
 
 // Error: text, why it does not start: the server cannot be reached, or a number
 // is out of range. Cancellation ends the run early; the result tells what was

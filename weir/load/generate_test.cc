@@ -52,7 +52,7 @@ LoadOptions options_for(const char* rate, Duration length) {
 
 // A run against a server that handles requests so. `stop` may cancel it.
 Outcome run_against(Handle handle, LoadOptions options,
-                    std::function<void(const LoadSecond&, core::Context&)> on_second = {}) {
+                    std::function<void(const LoadInterval&, core::Context&)> on_second = {}) {
   Handler handler(std::move(handle));
   core::Limit helpers({.name = "helpers", .limit = 1});
   core::Limit connections({.name = "connections", .limit = 1000});
@@ -70,7 +70,7 @@ Outcome run_against(Handle handle, LoadOptions options,
       };
       scope.spawn(std::move(*helpers.try_acquire()), serve(server, scope.context(), std::move(*listeners)));
       core::Context context(scope.context());
-      outcome = co_await run_load(context, std::move(options), [&](const LoadSecond& second) {
+      outcome = co_await run_load(context, std::move(options), [&](const LoadInterval& second) {
         if (on_second) on_second(second, context);
       });
       server.drain();
@@ -183,26 +183,26 @@ TEST(LoadRun, WhatIsDueInTheWarmUpIsSentAndNotCounted) {
   EXPECT_EQ(outcome->counts.due(), 20u);
   EXPECT_EQ(outcome->counts.all.whole().count(), 20u);
   EXPECT_EQ(outcome->measured, 200ms);
-  ASSERT_FALSE(outcome->seconds.empty());
-  EXPECT_TRUE(outcome->seconds.front().warm_up);
-  EXPECT_FALSE(outcome->seconds.back().warm_up);
+  ASSERT_FALSE(outcome->intervals.empty());
+  EXPECT_TRUE(outcome->intervals.front().warm_up);
+  EXPECT_FALSE(outcome->intervals.back().warm_up);
 }
 
 TEST(LoadRun, SecondsAddUpToTheWhole) {
   const Outcome outcome = run_against(say_ok, options_for("200", 1500ms));
   ASSERT_TRUE(outcome) << outcome.error();
-  ASSERT_GE(outcome->seconds.size(), 2u);
+  ASSERT_GE(outcome->intervals.size(), 2u);
   std::uint64_t sent = 0;
   std::uint64_t good = 0;
   Duration span{};
-  for (const LoadSecond& second : outcome->seconds) {
+  for (const LoadInterval& second : outcome->intervals) {
     sent += second.sent;
     good += second.ended[0];
     span += second.span;
   }
   EXPECT_EQ(sent, 300u);
   EXPECT_EQ(good, 300u);
-  EXPECT_EQ(span, outcome->seconds.back().at);
+  EXPECT_EQ(span, outcome->intervals.back().at);
 }
 
 TEST(LoadRun, KindsAreSentByTheirWeightsWithFieldsAndBody) {
@@ -230,8 +230,8 @@ TEST(LoadRun, KindsAreSentByTheirWeightsWithFieldsAndBody) {
       options);
   ASSERT_TRUE(outcome) << outcome.error();
   const LoadCounts& counts = outcome->counts;
-  const std::uint64_t writes = counts.by_kind[1].ended();
-  EXPECT_EQ(counts.by_kind[0].ended() + writes, 1000u);
+  const std::uint64_t writes = counts.groups[1].ended();
+  EXPECT_EQ(counts.groups[0].ended() + writes, 1000u);
   EXPECT_NEAR(static_cast<double>(writes), 250, 70);  // five deviations; the seed is fixed
   EXPECT_EQ(bodies.size(), writes);
   EXPECT_THAT(bodies, testing::Each("seven"));
@@ -249,7 +249,7 @@ TEST(LoadRun, TenantsAreToldApart) {
       },
       options);
   ASSERT_TRUE(outcome) << outcome.error();
-  const std::vector<LoadTally>& tenants = outcome->counts.by_label[0];
+  const std::vector<LoadTally>& tenants = outcome->counts.groups;
   EXPECT_EQ(tenants[0].ended() + tenants[1].ended(), 200u);
   EXPECT_EQ(tenants[0].count(LoadClass::good), tenants[0].ended());
   EXPECT_EQ(tenants[1].count(LoadClass::refused), tenants[1].ended());
@@ -284,7 +284,7 @@ TEST(LoadRun, AClosedLoopKeepsItsConnectionsBusyUntilTheEnd) {
 TEST(LoadRun, CancelledItTellsWhatWasMeasured) {
   LoadOptions options = options_for("50", 1min);
   const Outcome outcome =
-      run_against(say_nothing, options, [](const LoadSecond& second, core::Context& context) {
+      run_against(say_nothing, options, [](const LoadInterval& second, core::Context& context) {
         if (second.sent > 0) context.cancel();
       });
   ASSERT_TRUE(outcome) << outcome.error();

@@ -38,17 +38,6 @@ void LoadTally::clear() {
   for (Histogram& each : latency) each.clear();
 }
 
-LoadCounts::LoadCounts(const RequestMix& mix) : statuses(kStatuses) {
-  if (mix.kinds().size() > 1) by_kind.resize(mix.kinds().size());
-  for (const RequestLabel& label : mix.labels()) by_label.emplace_back(label.values.size());
-}
-
-void LoadCounts::record_latency(const RequestMix::Pick& pick, LoadClass of, Duration latency) {
-  all.of(of).record(latency);
-  if (!by_kind.empty()) by_kind[pick.kind].of(of).record(latency);
-  for (std::size_t i = 0; i < by_label.size(); ++i) by_label[i][pick.values[i]].of(of).record(latency);
-}
-
 void LoadCounts::merge(const LoadCounts& other) {
   sent += other.sent;
   timely += other.timely;
@@ -57,10 +46,7 @@ void LoadCounts::merge(const LoadCounts& other) {
   all.merge(other.all);
   service.merge(other.service);
   lag.merge(other.lag);
-  for (std::size_t i = 0; i < by_kind.size(); ++i) by_kind[i].merge(other.by_kind[i]);
-  for (std::size_t i = 0; i < by_label.size(); ++i) {
-    for (std::size_t j = 0; j < by_label[i].size(); ++j) by_label[i][j].merge(other.by_label[i][j]);
-  }
+  for (std::size_t i = 0; i < groups.size(); ++i) groups[i].merge(other.groups[i]);
   for (std::size_t i = 0; i < statuses.size(); ++i) statuses[i] += other.statuses[i];
   for (std::size_t i = 0; i < reasons.size(); ++i) reasons[i] += other.reasons[i];
 }
@@ -70,10 +56,7 @@ void LoadCounts::clear() {
   all.clear();
   service.clear();
   lag.clear();
-  for (LoadTally& tally : by_kind) tally.clear();
-  for (auto& values : by_label) {
-    for (LoadTally& tally : values) tally.clear();
-  }
+  for (LoadTally& tally : groups) tally.clear();
   std::ranges::fill(statuses, 0);
   reasons = {};
 }

@@ -10,7 +10,6 @@
 
 #include "weir/base/histogram.h"
 #include "weir/base/result.h"
-#include "weir/load/request_mix.h"
 
 namespace weir::load {
 
@@ -48,23 +47,20 @@ struct LoadCounts {
   static constexpr std::size_t kStatuses = 1000;
   static constexpr std::size_t kReasons = static_cast<std::size_t>(Reason::system) + 1;
 
-  explicit LoadCounts(const RequestMix& mix);
+  explicit LoadCounts(std::size_t group_count) : groups(group_count), statuses(kStatuses) {}
 
   std::uint64_t sent = 0;
   std::uint64_t timely = 0;          // of them, soon enough after they were due
   std::uint64_t not_sent = 0;        // too many were in flight when they were due
   std::uint64_t bytes_received = 0;  // of bodies
   LoadTally all;
-  Histogram service;  // from the instant it was sent
-  Histogram lag;      // from due to sent
-  // Where there are several: by kind, and by each value of each label.
-  std::vector<LoadTally> by_kind;
-  std::vector<std::vector<LoadTally>> by_label;
+  Histogram service;              // from the instant it was sent
+  Histogram lag;                  // from due to sent
+  std::vector<LoadTally> groups;  // as RequestMix::groups() has them
   std::vector<std::uint64_t> statuses;
   std::array<std::uint64_t, kReasons> reasons{};
 
   std::uint64_t due() const { return sent + not_sent; }
-  void record_latency(const RequestMix::Pick& pick, LoadClass of, Duration latency);
   void merge(const LoadCounts& other);
   // Keeps the memory.
   void clear();

@@ -31,4 +31,15 @@ RequestMix::Pick RequestMix::pick(Rng& rng) const {
   return pick;
 }
 
+std::vector<RequestGroup> RequestMix::groups() const {
+  std::vector<RequestGroup> groups;
+  if (kinds_.size() > 1) {
+    for (const RequestKind& kind : kinds_) groups.push_back({.label = "request", .name = kind.name});
+  }
+  for (const RequestLabel& label : labels_) {
+    for (const auto& [value, weight] : label.values) groups.push_back({.label = label.name, .name = value});
+  }
+  return groups;
+}
+
 }  // namespace weir::load

@@ -42,6 +42,14 @@ struct RequestLabel {
   std::vector<std::pair<std::string, double>> values;  // with their weights
 };
 
+// What reports tell apart: a kind of request, or a value of a label.
+struct RequestGroup {
+  std::string label;  // "request", or the label's name
+  std::string name;
+
+  bool operator==(const RequestGroup&) const = default;
+};
+
 class RequestMix {
  public:
   static constexpr std::size_t kLabelsMax = 4;
@@ -55,6 +63,22 @@ class RequestMix {
     std::array<std::uint16_t, kLabelsMax> values{};  // of each label
   };
   Pick pick(Rng& rng) const;
+
+  // The kinds where there are several, then the values of each label.
+  std::vector<RequestGroup> groups() const;
+  // Calls visit(index into groups()) for each group that the request is in.
+  template <typename Visit>
+  void for_each_group(const Pick& pick, Visit visit) const {
+    std::size_t first = 0;
+    if (kinds_.size() > 1) {
+      visit(std::size_t{pick.kind});
+      first = kinds_.size();
+    }
+    for (std::size_t i = 0; i < labels_.size(); ++i) {
+      visit(first + pick.values[i]);
+      first += labels_[i].values.size();
+    }
+  }
 
   const std::vector<RequestKind>& kinds() const { return kinds_; }
   const std::vector<RequestLabel>& labels() const { return labels_; }

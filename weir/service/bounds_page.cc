@@ -6,7 +6,7 @@
 #include <iterator>
 
 #include "weir/service/html_page.h"
-#include "weir/service/json_text.h"
+#include "weir/base/json_text.h"
 
 namespace weir::service {
 namespace {

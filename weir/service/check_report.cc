@@ -6,7 +6,7 @@
 #include <array>
 #include <vector>
 
-#include "weir/service/json_text.h"
+#include "weir/base/json_text.h"
 
 namespace weir::service {
 namespace {

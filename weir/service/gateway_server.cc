@@ -19,7 +19,7 @@
 #include "weir/service/endpoint.h"
 #include "weir/service/gateway.h"
 #include "weir/service/gateway_metrics.h"
-#include "weir/service/json_text.h"
+#include "weir/base/json_text.h"
 
 namespace weir::service {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "weir/service/json_text.h"
+#include "weir/base/json_text.h"
 
 namespace weir::service {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "weir/service/json_text.h"
+#include "weir/base/json_text.h"
 
 namespace weir::service {
 namespace {

@@ -63,9 +63,10 @@ LoadRun::LoadRun(core::Context& parent, LoadOptions options, ShowLoad show)
       helpers_({.name = "load.helpers", .limit = shares_ + 1u}),
       inflight_({.name = "load.inflight",
                  .limit = std::max(options_.plan ? options_.inflight_max : options_.connections, 1u)}),
-      interval_(options_.mix),
-      taken_(options_.mix),
-      result_(options_.mix) {
+      groups_(options_.mix.groups().size()),
+      interval_(groups_),
+      taken_(groups_),
+      result_(groups_) {
   Xoshiro rng(options_.seed);
   const std::vector<RequestKind>& kinds = options_.mix.kinds();
   constants_.resize(kinds.size());
@@ -81,7 +82,7 @@ void LoadRun::open_clients() {
   for (unsigned share = 0; share < shares_; ++share) {
     clients_.push_back(
         std::make_unique<http::Client>(options_.target, client_options(options_, connections)));
-    recorders_.push_back(std::make_unique<Recorder>(options_.mix));
+    recorders_.push_back(std::make_unique<Recorder>(groups_));
   }
 }
 
@@ -252,7 +253,11 @@ void LoadRun::note_ended(const Request& request, TimePoint sent, const LoadOutco
                          std::uint64_t bytes) {
   const TimePoint now = SystemClock::read();
   note(request.due, [&](LoadCounts& counts) {
-    counts.record_latency(request.pick, class_of(outcome), now - request.due);
+    const LoadClass of = class_of(outcome);
+    const Duration latency = now - request.due;
+    counts.all.of(of).record(latency);
+    options_.mix.for_each_group(request.pick,
+                                [&](std::size_t group) { counts.groups[group].of(of).record(latency); });
     counts.service.record(now - sent);
     counts.bytes_received += bytes;
     if (outcome.status != 0) {
@@ -264,12 +269,14 @@ void LoadRun::note_ended(const Request& request, TimePoint sent, const LoadOutco
 }
 
 core::task<> LoadRun::collect(core::Context& context) {
-  for (TimePoint second = start_ + 1s;;) {
+  // A second each, and longer ones where they would become too many.
+  const Duration span = std::max(Duration(1s), result_.planned / LoadResult::kIntervalsMax);
+  for (TimePoint end = start_ + span;;) {
     const bool warming_up = collected_at_ < measured_from_;
-    const TimePoint next = warming_up ? std::min(second, measured_from_) : second;
+    const TimePoint next = warming_up ? std::min(end, measured_from_) : end;
     if (!co_await core::sleep_until(context, next)) co_return;
     collect_until(next);
-    if (next == second) second += 1s;
+    if (next == end) end += span;
   }
 }
 
@@ -288,21 +295,22 @@ void LoadRun::collect_until(TimePoint now) {
   }
   if (cpu_at_start_ < 0 && now >= measured_from_) cpu_at_start_ = cpu_seconds();
   const Histogram latency = interval_.all.whole();
-  LoadSecond second{.at = now - start_,
-                    .span = now - std::exchange(collected_at_, now),
-                    .warm_up = now <= measured_from_ && options_.warm_up > Duration::zero(),
-                    .due = interval_.due(),
-                    .sent = interval_.sent,
-                    .not_sent = interval_.not_sent,
-                    .inflight = inflight_.stats().in_use,
-                    .p50 = latency.quantile(0.5),
-                    .p90 = latency.quantile(0.9),
-                    .p99 = latency.quantile(0.99),
-                    .p999 = latency.quantile(0.999),
-                    .max = latency.max()};
-  for (std::size_t i = 0; i < kLoadClasses; ++i) second.ended[i] = interval_.all.latency[i].count();
-  if (show_) show_(second);
-  result_.seconds.push_back(second);
+  LoadInterval interval{.at = now - start_,
+                        .span = now - std::exchange(collected_at_, now),
+                        .warm_up = now <= measured_from_ && options_.warm_up > Duration::zero(),
+                        .due = interval_.due(),
+                        .sent = interval_.sent,
+                        .not_sent = interval_.not_sent,
+                        .inflight = inflight_.stats().in_use,
+                        .p50 = latency.quantile(0.5),
+                        .p90 = latency.quantile(0.9),
+                        .p99 = latency.quantile(0.99),
+                        .p999 = latency.quantile(0.999),
+                        .max = latency.max(),
+                        .buckets = latency.parts().buckets};
+  for (std::size_t i = 0; i < kLoadClasses; ++i) interval.ended[i] = interval_.all.latency[i].count();
+  if (show_) show_(interval);
+  result_.intervals.push_back(std::move(interval));
 }
 
 }  // namespace weir::load::internal

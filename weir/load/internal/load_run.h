@@ -29,7 +29,7 @@ class LoadRun {
  private:
   // What one processor's requests record, until the collector takes it.
   struct alignas(64) Recorder {
-    explicit Recorder(const RequestMix& mix) : warm_up(mix), measured(mix) {}
+    explicit Recorder(std::size_t groups) : warm_up(groups), measured(groups) {}
     std::mutex lock;
     LoadCounts warm_up;
     LoadCounts measured;
@@ -68,6 +68,7 @@ class LoadRun {
   core::Limit helpers_;
   core::Limit inflight_;
   std::vector<std::unique_ptr<http::Client>> clients_;  // one for each share
+  const std::size_t groups_;
   // Of each kind, where all its requests are the same.
   struct Constant {
     http::RequestHead head;

@@ -1,8 +1,8 @@
-#include "weir/service/json_text.h"
+#include "weir/base/json_text.h"
 
 #include <cstdint>
 
-namespace weir::service {
+namespace weir {
 namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
@@ -64,4 +64,4 @@ void append_html_text(std::string_view text, std::string& out) {
   }
 }
 
-}  // namespace weir::service
+}  // namespace weir

@@ -1,8 +1,8 @@
-#include "weir/service/json_text.h"
+#include "weir/base/json_text.h"
 
 #include <gtest/gtest.h>
 
-namespace weir::service {
+namespace weir {
 namespace {
 
 std::string json(std::string_view text) {
@@ -35,4 +35,4 @@ TEST(HtmlText, MarkupIsEscaped) {
 }
 
 }  // namespace
-}  // namespace weir::service
+}  // namespace weir

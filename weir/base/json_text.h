@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace weir::service {
+namespace weir {
 
 // In quotes, escaped. Bytes that are no UTF-8 become U+FFFD.
 void append_json_string(std::string_view text, std::string& out);
@@ -13,4 +13,4 @@ void append_json_string(std::string_view text, std::string& out);
 // The same for HTML text and attribute values: & < > " '.
 void append_html_text(std::string_view text, std::string& out);
 
-}  // namespace weir::service
+}  // namespace weir
