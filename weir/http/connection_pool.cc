@@ -106,9 +106,10 @@ ConnectionPool::Owned ConnectionPool::take_idle() {
 
 std::optional<CloseCause> ConnectionPool::fault(const internal::ClientConnection& connection,
                                                 TimePoint now) const {
-  if (now - connection.idle_since() >= options_.idle_timeout) return CloseCause::idle_timeout;
+  const Duration idle = now - connection.idle_since();
+  if (idle >= options_.idle_timeout) return CloseCause::idle_timeout;
   if (now - connection.opened() >= options_.lifetime) return CloseCause::lifetime;
-  if (!connection.is_quiet()) return CloseCause::stale;
+  if (idle >= options_.trusted_for && !connection.is_quiet()) return CloseCause::stale;
   return std::nullopt;
 }
 

@@ -55,6 +55,10 @@ class ConnectionPool {
     std::uint32_t idle_max = 64;          // kept for reuse; 0: none
     Duration idle_timeout = 30s;          // not used after it
     Duration lifetime = 10min;            // not used again after it
+    // Idle for less, it is used without a look at it, which is a system call. 0:
+    // always looked at. A proxy must: what an upstream sent unasked would be
+    // taken for the answer to somebody's next request.
+    Duration trusted_for = {};
   };
 
   struct Stats {
@@ -97,8 +101,8 @@ class ConnectionPool {
   ConnectionPool(const ConnectionPool&) = delete;
   ConnectionPool& operator=(const ConnectionPool&) = delete;
 
-  // An idle connection that was looked at just now: it stands, and nothing has
-  // arrived on it. Otherwise the right to open one.
+  // An idle connection that was used or looked at just now: it stands, and
+  // nothing has arrived on it. Otherwise the right to open one.
   // Errors: overloaded (at_limit).
   Result<Lease> acquire();
 

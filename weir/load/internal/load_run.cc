@@ -20,6 +20,8 @@ constexpr Duration kReachTimeout = 5s;
 // Between the decision to start and the first request, so that all dispatchers
 // are ready.
 constexpr Duration kSetOut = 20ms;
+// A connection that was in use so recently is not looked at before it is again.
+constexpr Duration kTrustedFor = 1ms;
 // Started in a row; then those that were are sent.
 constexpr std::uint64_t kRow = 16;
 
@@ -36,7 +38,8 @@ http::Client::Options client_options(const LoadOptions& options, std::uint32_t c
   return {.pool = {.connections_max = connections,
                    .idle_max = connections,
                    .idle_timeout = options.timeout + 1min,
-                   .lifetime = RateProfile::kLengthMax},
+                   .lifetime = RateProfile::kLengthMax,
+                   .trusted_for = kTrustedFor},
           .connect_timeout = options.timeout};
 }
 
