@@ -3,8 +3,10 @@
 function done(summary, latency, _)
   local errors = summary.errors
   io.write(string.format(
-    'report {"replies":%d,"seconds":%.6f,"latency_ms_p50":%.3f,"latency_ms_p99":%.3f,' ..
+    'report {"replies":%d,"seconds":%.6f,"latency_ms_p50":%.3f,"latency_ms_p90":%.3f,' ..
+    '"latency_ms_p99":%.3f,"latency_ms_p999":%.3f,' ..
     '"not_2xx":%d,"errors":{"connect":%d,"read":%d,"write":%d,"timeout":%d}}\n',
-    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(90) / 1e3,
+    latency:percentile(99) / 1e3, latency:percentile(99.9) / 1e3,
     errors.status, errors.connect, errors.read, errors.write, errors.timeout))
 end
