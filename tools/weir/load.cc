@@ -12,6 +12,7 @@
 #include "tools/weir/exit_code.h"
 #include "tools/weir/interruptible.h"
 #include "tools/weir/load_report.h"
+#include "tools/weir/load_view.h"
 #include "tools/weir/options.h"
 #include "weir/http/headers.h"
 #include "weir/load/hgrm.h"
@@ -215,10 +216,10 @@ void add_options(CLI::App& verb, RawOptions& raw) {
 int load_once(const LoadVerbOptions& options) {
   Outcome outcome = std::unexpected("did not run");
   const Duration planned = options.load.plan ? options.load.plan->length() : options.load.length;
+  LoadView view(stderr, options.url + "  " + options.plan, planned, options.load.plan.has_value());
   run_interruptible({.processors = options.processors}, [&](core::Context& context) -> core::task<> {
-    outcome = co_await load::run_load(context, options.load, [planned](const load::LoadInterval& interval) {
-      std::fprintf(stderr, "%s\n", load_progress_line(interval, planned).c_str());
-    });
+    outcome = co_await load::run_load(context, options.load,
+                                      [&](const load::LoadInterval& interval) { view.show(interval); });
   });
   if (!outcome) {
     std::fprintf(stderr, "%s: %s\n", kName, outcome.error().c_str());

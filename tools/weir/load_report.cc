@@ -24,15 +24,7 @@ std::string rounded(double number) { return with_commas(static_cast<std::uint64_
 double per_second(std::uint64_t count, Duration time) { return static_cast<double>(count) / seconds(time); }
 
 std::string line(std::string_view label, std::string_view text) {
-  return fmt::format("{:26}{:>16}\n", label, text);
-}
-
-// Three digits: "0.481 ms", "48.1 ms", "4.81 s".
-std::string short_time(Duration duration) {
-  const double ms = milliseconds(duration);
-  if (ms >= 1000) return fmt::format("{:.2f} s", ms / 1000);
-  const int decimals = ms >= 100 ? 0 : ms >= 10 ? 1 : ms >= 1 ? 2 : 3;
-  return fmt::format("{:.{}f} ms", ms, decimals);
+  return fmt::format("{:20}{:>16}\n", label, text);
 }
 
 constexpr std::array<std::pair<const char*, double>, 6> kQuantiles{
@@ -44,14 +36,14 @@ struct Row {
 };
 
 std::string latency_table(const std::vector<Row>& rows) {
-  std::string text = fmt::format("{:26}{:>12}", "", "mean");
-  for (const auto& [name, quantile] : kQuantiles) text += fmt::format("{:>12}", name);
+  std::string text = fmt::format("{:20}{:>11}", "", "mean");
+  for (const auto& [name, quantile] : kQuantiles) text += fmt::format("{:>11}", name);
   text += "\n";
   for (const auto& [label, histogram] : rows) {
     if (histogram->count() == 0) continue;
-    text += fmt::format("{:26}{:>12}", label, short_time(histogram->mean()));
+    text += fmt::format("{:20}{:>11}", label, short_time(histogram->mean()));
     for (const auto& [name, quantile] : kQuantiles) {
-      text += fmt::format("{:>12}", short_time(histogram->quantile(quantile)));
+      text += fmt::format("{:>11}", short_time(histogram->quantile(quantile)));
     }
     text += "\n";
   }
@@ -78,12 +70,12 @@ std::string endings(const LoadCounts& counts) {
 std::string groups_table(const LoadRecord& record) {
   constexpr std::size_t kShownMax = 40;
   if (record.groups.empty()) return "";
-  std::string text = fmt::format("\n{:26}{:>12}{:>12}{:>12}{:>12}{:>12}{:>12}\n", "", "good", "refused",
+  std::string text = fmt::format("\n{:24}{:>11}{:>11}{:>11}{:>11}{:>11}{:>11}\n", "", "good", "refused",
                                  "failed", "good p50", "good p99", "good p999");
   for (std::size_t i = 0; i < std::min(record.groups.size(), kShownMax); ++i) {
     const load::LoadTally& tally = record.result.counts.groups[i];
     const Histogram& good = tally.of(LoadClass::good);
-    text += fmt::format("{:26}{:>12}{:>12}{:>12}{:>12}{:>12}{:>12}\n",
+    text += fmt::format("{:24}{:>11}{:>11}{:>11}{:>11}{:>11}{:>11}\n",
                         record.groups[i].label + " " + record.groups[i].name, with_commas(good.count()),
                         with_commas(tally.count(LoadClass::refused)),
                         with_commas(tally.count(LoadClass::failed)), short_time(good.quantile(0.5)),

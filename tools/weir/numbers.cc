@@ -1,5 +1,7 @@
 #include "tools/weir/numbers.h"
 
+#include <fmt/format.h>
+
 namespace weir::tools {
 
 std::string with_commas(std::uint64_t number) {
@@ -8,6 +10,13 @@ std::string with_commas(std::uint64_t number) {
     digits.insert(static_cast<std::size_t>(at), ",");
   }
   return digits;
+}
+
+std::string short_time(Duration duration) {
+  const double ms = milliseconds(duration);
+  if (ms >= 1000) return fmt::format("{:.2f} s", ms / 1000);
+  const int decimals = ms >= 100 ? 0 : ms >= 10 ? 1 : ms >= 1 ? 2 : 3;
+  return fmt::format("{:.{}f} ms", ms, decimals);
 }
 
 }  // namespace weir::tools

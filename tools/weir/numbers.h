@@ -16,4 +16,7 @@ inline double seconds(Duration duration) { return std::chrono::duration<double>(
 // "1,234,567".
 std::string with_commas(std::uint64_t number);
 
+// Three digits: "0.481 ms", "48.1 ms", "4.81 s".
+std::string short_time(Duration duration);
+
 }  // namespace weir::tools
