@@ -109,6 +109,7 @@ core::task<std::expected<LoadResult, std::string>> LoadRun::run() {
   start_ = SystemClock::read() + kSetOut;
   measured_from_ = start_ + options_.warm_up;
   collected_at_ = start_;
+  if (options_.warm_up == Duration::zero()) cpu_at_start_ = cpu_seconds();
   result_.planned = options_.plan ? options_.plan->length() : options_.length;
   (void)co_await core::with_scope(context_, [&](core::Scope& scope) -> core::task<> {
     scope.spawn(*helpers_.try_acquire(), collect(scope.context()));
