@@ -1,25 +1,20 @@
 #include "tools/weir/load.h"
 
 #include <CLI/CLI.hpp>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
-#include <fstream>
 #include <memory>
+#include <optional>
 #include <sstream>
 
 #include "tools/weir/command_line.h"
 #include "tools/weir/exit_code.h"
 #include "tools/weir/interruptible.h"
 #include "tools/weir/load_report.h"
+#include "tools/weir/load_target.h"
 #include "tools/weir/load_view.h"
 #include "tools/weir/options.h"
-#include "weir/http/headers.h"
 #include "weir/load/hgrm.h"
-#include "weir/load/inflight.h"
 #include "weir/load/load_record.h"
-#include "weir/load/mix_file.h"
-#include "weir/load/target_url.h"
 
 namespace weir::tools {
 namespace {
@@ -29,58 +24,20 @@ constexpr const char* kName = "weir load";
 using Outcome = std::expected<load::LoadResult, std::string>;
 
 struct RawOptions {
-  std::string url;
+  LoadTargetOptions target;
   std::string rate;
   std::string replay_file;
   bool poisson = false;
-  std::string mix_file;
-  std::string method = "GET";
-  std::vector<std::string> headers;
-  std::string body;
-  std::string body_file;
   std::vector<std::string> merge_files;
-  load::TargetUrl target;
   CLI::Option* connections = nullptr;
   LoadVerbOptions verb{.load = {.mix = load::RequestMix({{.name = "all"}})}};
 };
 
-template <typename T>
-T or_usage(const char* option, std::expected<T, std::string> value) {
-  if (!value) throw CLI::ValidationError(option, value.error());
-  return std::move(*value);
-}
-
-std::string read_file(const char* option, const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream content;
-  content << file.rdbuf();
-  if (!file) throw CLI::ValidationError(option, path + ": " + std::strerror(errno));
-  return std::move(content).str();
-}
-
-load::RequestMix mix_from(const RawOptions& raw) {
-  if (!raw.mix_file.empty()) return or_usage("--mix", load::read_mix(raw.mix_file));
-  load::RequestKind kind{.name = "all", .method = raw.method};
-  kind.target = or_usage("URL", load::TemplateText::parse(raw.target.target));
-  for (const std::string& header : raw.headers) {
-    const std::size_t colon = header.find(':');
-    const std::string name = header.substr(0, colon);
-    if (colon == std::string::npos || !http::is_token(name)) {
-      throw CLI::ValidationError("--header", "\"" + header + "\" is not \"Name: value\"");
-    }
-    kind.headers.emplace_back(name,
-                              or_usage("--header", load::TemplateText::parse(header.substr(colon + 1))));
-  }
-  const std::string body = raw.body_file.empty() ? raw.body : read_file("--body-file", raw.body_file);
-  kind.body = or_usage("--body", load::TemplateText::parse(body));
-  return load::RequestMix({std::move(kind)});
-}
-
 std::optional<load::Arrivals> plan_from(const RawOptions& raw) {
   if (!raw.replay_file.empty()) {
-    std::istringstream file(read_file("--replay", raw.replay_file));
+    std::istringstream file(read_file_of("--replay", raw.replay_file));
     auto recorded = load::read_arrivals(file);
-    if (!recorded) throw CLI::ValidationError("--replay", raw.replay_file + ": " + recorded.error());
+    if (!recorded) refuse_option("--replay", raw.replay_file + ": " + recorded.error());
     return load::Arrivals(std::move(*recorded));
   }
   if (raw.rate.empty()) return std::nullopt;
@@ -94,15 +51,6 @@ std::string plan_text(const RawOptions& raw) {
   return raw.rate + (raw.poisson ? "/s, Poisson" : "/s");
 }
 
-// False: said on stderr.
-bool write_file(const std::string& path, const std::string& content) {
-  std::FILE* file = std::fopen(path.c_str(), "wb");
-  bool written = file != nullptr && std::fwrite(content.data(), 1, content.size(), file) == content.size();
-  if (file != nullptr && std::fclose(file) != 0) written = false;
-  if (!written) std::fprintf(stderr, "%s: %s: %s\n", kName, path.c_str(), std::strerror(errno));
-  return written;
-}
-
 int exit_code_of(const load::LoadRecord& record) {
   if (record.result.interrupted) return kInterrupted;
   if (record.open && !record.result.plan_held()) return kInconclusive;
@@ -112,9 +60,10 @@ int exit_code_of(const load::LoadRecord& record) {
 int report(const LoadVerbOptions& options, const load::LoadRecord& record) {
   const std::string text = options.json ? to_json(record, load::Detail::summary) : load_table(record);
   std::fputs(text.c_str(), stdout);
-  bool written = options.out_file.empty() || write_file(options.out_file, to_json(record, load::Detail::all));
+  bool written =
+      options.out_file.empty() || write_result(kName, options.out_file, to_json(record, load::Detail::all));
   if (!options.hgrm_file.empty()) {
-    written &= write_file(options.hgrm_file, load::to_hgrm(record.result.counts.all.whole()));
+    written &= write_result(kName, options.hgrm_file, load::to_hgrm(record.result.counts.all.whole()));
   }
   return written ? exit_code_of(record) : kInternal;
 }
@@ -122,12 +71,12 @@ int report(const LoadVerbOptions& options, const load::LoadRecord& record) {
 int merge(const RawOptions& raw) {
   std::optional<load::LoadRecord> all;
   for (const std::string& file : raw.merge_files) {
-    auto record = load::parse_record(read_file("--merge", file));
-    if (!record) throw CLI::ValidationError("--merge", file + ": " + record.error());
+    auto record = load::parse_record(read_file_of("--merge", file));
+    if (!record) refuse_option("--merge", file + ": " + record.error());
     if (!all) {
       all = std::move(*record);
     } else if (auto added = add(*all, *record); !added) {
-      throw CLI::ValidationError("--merge", file + ": " + added.error());
+      refuse_option("--merge", file + ": " + added.error());
     }
   }
   return report(raw.verb, *all);
@@ -135,26 +84,15 @@ int merge(const RawOptions& raw) {
 
 int load_from(RawOptions& raw) {
   if (!raw.merge_files.empty()) return merge(raw);
-  if (raw.url.empty())
-    throw CLI::ValidationError("URL", "say where the requests go: http://host[:port][/path]");
   LoadVerbOptions& options = raw.verb;
-  raw.target = or_usage("URL", load::TargetUrl::parse(raw.url));
-  options.url = raw.url;
-  options.load.authority = raw.target.authority();
-  options.load.mix = mix_from(raw);
+  raw.target.apply(options.load);
   options.load.plan = plan_from(raw);
+  if (!options.load.plan && raw.connections->count() == 0) {
+    refuse_option("--rate", "say how many requests a second (or --closed for as many as go)");
+  }
+  options.url = raw.target.url();
   options.plan = plan_text(raw);
   options.command = command_line();
-  if (!options.load.plan && raw.connections->count() == 0) {
-    throw CLI::ValidationError("--rate", "say how many requests a second (or --closed for as many as go)");
-  }
-  const Result<net::SocketAddress> address = net::resolve(raw.target.host, raw.target.port);
-  if (!address) {
-    std::fprintf(stderr, "%s: no address is known for \"%s\"\n", kName, raw.target.host.c_str());
-    return kUsage;
-  }
-  options.load.target = *address;
-  load::raise_descriptor_limit();  // where it is refused, there are fewer
   return load_once(options);
 }
 
@@ -176,35 +114,15 @@ void add_plan_options(CLI::App& verb, RawOptions& raw) {
   poisson->needs(rate);
   add_duration(verb, "-d,--duration", raw.verb.load.length, "How long, where the rate does not say it [10s]");
   add_duration(verb, "--warm-up", raw.verb.load.warm_up, "At the beginning, and not counted [none]");
-  verb.add_option("--inflight", raw.verb.load.inflight_max,
-                  "Requests in flight at most; what would exceed it is not sent, and counted")
-      ->check(CLI::Range(1u, 1'000'000u))
-      ->capture_default_str();
-  add_duration(verb, "--timeout", raw.verb.load.timeout, "Of a request, from when it was sent [10s]");
-  add_duration(verb, "--timely", raw.verb.load.timely, "How late a request may be sent [1ms]");
-  verb.add_option("--seed", raw.verb.load.seed, "Of all that is random")->capture_default_str();
 }
 
 void add_options(CLI::App& verb, RawOptions& raw) {
-  CLI::Option* url = verb.add_option("URL", raw.url, "http://host[:port][/path]");
+  raw.target.add(verb);
   add_plan_options(verb, raw);
-  CLI::Option* method = verb.add_option("-X,--method", raw.method, "Of the requests")->capture_default_str();
-  CLI::Option* header =
-      verb.add_option("-H,--header", raw.headers, "\"Name: value\"; may be given more than once")
-          ->allow_extra_args(false);
-  CLI::Option* body = verb.add_option("--body", raw.body, "Of each request");
-  CLI::Option* body_file =
-      verb.add_option("--body-file", raw.body_file, "The same, from a file")->excludes(body);
-  verb.add_option("--mix", raw.mix_file,
-                  "Several kinds of requests with weights, tenants and priorities, from this YAML file")
-      ->excludes(method)
-      ->excludes(header)
-      ->excludes(body)
-      ->excludes(body_file);
   verb.add_option("--out", raw.verb.out_file, "Writes all that was measured to this file, as JSON");
   verb.add_option("--merge", raw.merge_files,
                   "No run: adds up what generators wrote (--out) that ran at the same time")
-      ->excludes(url);
+      ->excludes("URL");
   verb.add_option("--hgrm", raw.verb.hgrm_file, "Writes the latencies' distribution to this file");
   verb.add_option("--processors", raw.verb.processors, "Processors; 0: what the machine or container gives")
       ->check(CLI::Range(0u, 256u));

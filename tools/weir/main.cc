@@ -8,6 +8,7 @@
 
 #include "tools/weir/burst.h"
 #include "tools/weir/check.h"
+#include "tools/weir/drill.h"
 #include "tools/weir/exit_code.h"
 #include "tools/weir/hold.h"
 #include "tools/weir/load.h"
@@ -23,6 +24,7 @@ void add_verbs(CLI::App& app, int& exit_code) {
   add_burst(app, exit_code);
   add_hold(app, exit_code);
   add_load(app, exit_code);
+  add_drill(app, exit_code);
 }
 
 // True where the first word is no verb, and has been said to be none.

@@ -11,6 +11,10 @@ double LoadResult::timely_share() const {
   return due == 0 ? 0 : static_cast<double>(counts.timely) / static_cast<double>(due);
 }
 
+double LoadResult::punctual_share() const {
+  return counts.sent == 0 ? 0 : static_cast<double>(counts.timely) / static_cast<double>(counts.sent);
+}
+
 core::task<std::expected<LoadResult, std::string>> run_load(core::Context& context, LoadOptions options,
                                                             ShowLoad show) {
   internal::LoadRun run(context, std::move(options), std::move(show));

@@ -82,6 +82,9 @@ struct LoadResult {
 
   // Of what the plan asked for, the share that was sent, and soon enough.
   double timely_share() const;
+  // Of what was sent, the share that was sent soon enough: what is left of the
+  // above where the bound in flight keeps requests back, which is the server's doing.
+  double punctual_share() const;
   // Nothing can be said of a server that was not asked what it should have been.
   static constexpr double kTimelyShareMin = 0.999;
   bool plan_held() const { return timely_share() >= kTimelyShareMin; }
