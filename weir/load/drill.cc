@@ -89,7 +89,7 @@ class Drill {
     result_.knee = search.knee();
     std::vector<ScalabilityPoint> points;
     for (const KneeSearch::Measured& each : result_.curve) {
-      if (each.kept) points.push_back({each.outcome.concurrency, each.outcome.good_per_s});
+      points.push_back({each.outcome.concurrency, each.outcome.good_per_s});
     }
     result_.law = fit_scalability(points);
     if (!context_.cancelled()) check_knee();
