@@ -16,6 +16,9 @@ namespace {
 // it does not fall in step with a program's own period.
 constexpr std::uint32_t kGlobalQueueTick = 61;
 constexpr std::uint32_t kClockTick = 16;
+// Looking at the sockets is a system call: as often as that only among tasks
+// that take long.
+constexpr Duration kPollEvery = 20us;
 // A pair of tasks that keep waking one another gives way to the ring.
 constexpr std::uint32_t kNextInARowMax = 16;
 constexpr int kStealRounds = 4;
@@ -34,7 +37,7 @@ constexpr std::uint64_t kClockCyclesMax = 12'000;
 }  // namespace
 
 Processor::Processor(Scheduler& scheduler, unsigned number, TimePoint start)
-    : scheduler_(scheduler), now_(start), random_(number * 2'654'435'761u + 1) {}
+    : scheduler_(scheduler), now_(start), polled_at_(start), random_(number * 2'654'435'761u + 1) {}
 
 [[gnu::noinline]] Processor* Processor::current_or_null() { return current_processor; }
 
@@ -58,8 +61,8 @@ void Processor::run() {
 
 Processor::Serving::Serving(Processor& processor) {
   current_processor = &processor;
-  const bool alone = processor.scheduler_.size() == 1;
-  processor.forks_.serve(alone ? nullptr : &processor.queue_);
+  processor.alone_ = processor.scheduler_.size() == 1;
+  processor.forks_.serve(processor.alone_ ? nullptr : &processor.queue_);
 }
 Processor::Serving::~Serving() { current_processor = nullptr; }
 
@@ -105,7 +108,7 @@ Runnable* Processor::find_runnable() {
     Runnable* found = nullptr;
     if (tick_ % kGlobalQueueTick == 0) {
       // A processor that always has work looks at its sockets here.
-      seat_->poll(now_);
+      if (poll_is_due()) seat_->poll(now_);
       // Its share, as far as there is room, not one as in Go: there yielding
       // tasks go to the global queue, here they keep the ring from emptying, and
       // what a stuck worker left would wait 61 steps for each that is before it.
@@ -224,13 +227,19 @@ void Processor::hand_over_queue() {
 void Processor::spawn(Runnable& runnable) {
   bump(spawned_);
   enqueue(runnable);
-  scheduler_.wake_one();
+  wake_another();
+}
+
+// Where there is one seat and this has it, nobody sleeps. Should it lose it in
+// this moment, the monitor takes what is queued, and wakes.
+void Processor::wake_another() {
+  if (!alone_ || unseated()) scheduler_.wake_one();
 }
 
 void Processor::ready(Runnable& runnable) {
   if (!in_task()) {  // the poller or a timer: more may come, and this processor is about to look
     enqueue(runnable);
-    if (queue_.size() > 1) scheduler_.wake_one();
+    if (queue_.size() > 1) wake_another();
     return;
   }
   if (unseated()) [[unlikely]] {
@@ -241,7 +250,7 @@ void Processor::ready(Runnable& runnable) {
     scheduler_.wake_one_after_publishing();
     return;
   }
-  scheduler_.wake_one();
+  wake_another();
 }
 
 void Processor::enqueue(Runnable& runnable) {
@@ -258,6 +267,13 @@ void Processor::enqueue(Runnable& runnable) {
     scheduler_.push_global(half);
     return;
   }
+}
+
+// Of another clock than the system's nothing is known.
+bool Processor::poll_is_due() {
+  if (scheduler_.clock() == nullptr && now_ - polled_at_ < kPollEvery) return false;
+  polled_at_ = now_;
+  return true;
 }
 
 void Processor::fire_timers(TimerWheel& timers) {

@@ -109,6 +109,8 @@ class Processor {
   void leave_seat();
   void hand_over_queue();
   void enqueue(Runnable& runnable);
+  void wake_another();
+  bool poll_is_due();
   void fire_timers(TimerWheel& timers);
   void read_clock();
   std::uint32_t random_below(std::uint32_t bound);
@@ -132,6 +134,10 @@ class Processor {
   std::uint32_t next_in_a_row_ = 0;  // run-next slots taken since the ring was last looked at
   bool spinning_ = false;            // also written by the waker, while this is parked
   std::atomic<bool> unseated_{false};
+
+  // Owner only.
+  TimePoint polled_at_;  // among tasks
+  bool alone_ = false;   // there is one seat
 
   RunQueue queue_;
   ForkStack forks_;
