@@ -54,8 +54,7 @@ bool Scope::Join::await_suspend(internal::TaskHandle task) noexcept {
   return false;
 }
 
-Result<> Scope::outcome() {
-  if (!failed_.load(std::memory_order_relaxed)) return {};
+Result<> Scope::failure() {
   if (exception_) std::rethrow_exception(std::exchange(exception_, nullptr));
   return std::unexpected(error_);
 }

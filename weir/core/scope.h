@@ -102,7 +102,7 @@ class Scope {
   bool leave() noexcept;
   // What to resume next: the joiner, when this was the last.
   std::coroutine_handle<> child_ended() noexcept;
-  Result<> outcome();
+  Result<> failure();
 
   Context context_;
   const OnError on_error_;
@@ -130,7 +130,8 @@ task<Result<>> Scope::run(Context& parent, Body body, OnError on_error, Failures
     scope.fail(nullptr, std::current_exception());
   }
   co_await Scope::Join{scope};
-  co_return scope.outcome();
+  if (scope.failed_.load(std::memory_order_relaxed)) co_return scope.failure();
+  co_return Result<>();
 }
 
 template <typename Body>
