@@ -105,6 +105,9 @@ class Processor {
   Runnable* steal();
   Runnable* steal_from(Seat& seat, bool with_next);
   void park();
+  Seat& neighbour() const;
+  void look_at_neighbour();
+  TimePoint time_to_wake_up() const;
   void relay();
   void leave_seat();
   void hand_over_queue();
@@ -112,6 +115,8 @@ class Processor {
   void wake_another();
   bool poll_is_due();
   void fire_timers(TimerWheel& timers);
+  bool clock_is_due() const;
+  void look_at_clock();
   void read_clock();
   std::uint32_t random_below(std::uint32_t bound);
 
@@ -131,6 +136,8 @@ class Processor {
   std::atomic<const void*> function_{nullptr};
   std::atomic<std::uint32_t> step_{0};
   std::uint32_t tick_ = 0;
+  std::uint32_t clock_tick_ = 0;     // at which the clock was looked at last
+  std::uint32_t clock_every_ = 1;    // steps, while there are timers
   std::uint32_t next_in_a_row_ = 0;  // run-next slots taken since the ring was last looked at
   bool spinning_ = false;            // also written by the waker, while this is parked
   std::atomic<bool> unseated_{false};

@@ -93,8 +93,8 @@ class Scheduler {
   // queue goes to the global one. False: there is no worker, or its holder has
   // come back from that step.
   bool hand_over(Seat& seat, Processor& stuck, std::uint32_t step);
-  // What is left in the queue of one that has lost its seat, or of one that
-  // keeps it because there is no other worker (its timers and sockets too).
+  // What is left in the queue of one that has lost its seat, or of one that has
+  // it and does not come to serve it (its timers and sockets too). Any thread.
   void serve_for(Seat* seat, Processor& stuck);
   // All are idle: the next that wakes up calls Monitor::wake(). False: not all.
   bool let_monitor_sleep();
