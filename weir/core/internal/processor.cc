@@ -274,8 +274,9 @@ void Processor::ready(Runnable& runnable) {
   wake_another();
 }
 
-void Processor::enqueue(Runnable& runnable) {
-  if (unseated()) [[unlikely]] {  // nobody steals here any more
+// Nobody steals here any more, or the ring is full.
+void Processor::enqueue_elsewhere(Runnable& runnable) {
+  if (unseated()) {
     RunnableList one;
     one.push(runnable);
     scheduler_.push_global(one);

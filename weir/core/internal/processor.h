@@ -111,7 +111,11 @@ class Processor {
   void relay();
   void leave_seat();
   void hand_over_queue();
-  void enqueue(Runnable& runnable);
+  void enqueue(Runnable& runnable) {
+    if (unseated() || !queue_.push(runnable)) [[unlikely]]
+      enqueue_elsewhere(runnable);
+  }
+  [[gnu::noinline]] void enqueue_elsewhere(Runnable& runnable);
   void wake_another();
   bool poll_is_due();
   void fire_timers(TimerWheel& timers);
