@@ -1,4 +1,5 @@
 // Ping-pong over TCP on loopback: client and server in one process.
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -28,11 +29,14 @@ T sound(Result<T> result) {
   if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 
-// A short message may come in pieces all the same.
+// A short message may come in pieces all the same. There is room for more, as
+// where messages are of any size: a read that does not fill it was the last.
 task<bool> read_message(Context& context, net::Socket& socket, Message& message) {
+  std::array<std::byte, 4 * sizeof(Message)> buffer;
   for (std::size_t have = 0; have < message.size();) {
-    const Result<std::size_t> got = co_await socket.read(context, std::span(message).subspan(have));
-    if (!got || *got == 0) co_return false;
+    const Result<std::size_t> got = co_await socket.read(context, buffer);
+    if (!got || *got == 0 || *got > message.size() - have) co_return false;
+    std::copy_n(buffer.begin(), *got, message.begin() + static_cast<std::ptrdiff_t>(have));
     have += *got;
   }
   co_return true;

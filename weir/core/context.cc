@@ -7,13 +7,22 @@ namespace weir::core {
 
 Context::Context(Context& parent, TimePoint deadline)
     : parent_(&parent), deadline_(std::min(deadline, parent.deadline_)) {
-  const std::lock_guard guard(parent.lock_);
-  cancelled_.store(parent.cancelled(), std::memory_order_relaxed);
-  parent.children_.push_back(*this);
+  attach();
+}
+
+void Context::attach() {
+  const std::lock_guard parents(parent_->lock_);
+  if (linked()) return;
+  if (parent_->cancelled()) {
+    const std::lock_guard guard(lock_);
+    cancelled_.store(true, std::memory_order_relaxed);
+  }
+  parent_->children_.push_back(*this);
+  attached_.store(true, std::memory_order_release);
 }
 
 Context::~Context() {
-  if (parent_ == nullptr) return;
+  if (!attached()) return;
   const std::lock_guard guard(parent_->lock_);
   unlink();
 }

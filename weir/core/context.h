@@ -23,6 +23,7 @@
 namespace weir::core {
 
 class Context;
+class Scope;
 
 namespace internal {
 
@@ -52,8 +53,19 @@ class Context : private ListNode<internal::ContextChild> {
   Result<> check(TimePoint now) const;
 
  private:
+  friend class Scope;
   friend class Wait;
   friend class IntrusiveList<Context, internal::ContextChild>;
+
+  // Of a scope: most are asked for it by nobody, and then its parent need not
+  // know of it. Nothing waits under it or sees whether it is cancelled before
+  // attach() has been called.
+  struct Unattached {};
+  Context(Context& parent, Unattached) : parent_(&parent), deadline_(parent.deadline_) {}
+  // acquire: sees what attach() did.
+  bool attached() const { return attached_.load(std::memory_order_acquire); }
+  // Idempotent; any thread.
+  void attach();
 
   // False: cancelled already, it is not enrolled.
   bool enroll(internal::Parking& parking);
@@ -62,6 +74,7 @@ class Context : private ListNode<internal::ContextChild> {
   Context* const parent_ = nullptr;
   const TimePoint deadline_ = kNever;
   std::atomic<bool> cancelled_{false};  // written under lock_
+  std::atomic<bool> attached_{false};   // is among its parent's children; written under the parent's lock
   internal::Lock lock_;                 // guards the lists; a parent's is taken before a child's
   IntrusiveList<internal::Parking, internal::InContext> waits_;
   IntrusiveList<Context, internal::ContextChild> children_;

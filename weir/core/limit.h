@@ -39,7 +39,9 @@ class [[nodiscard]] Permit {
     }
     return *this;
   }
-  ~Permit() { release(); }
+  ~Permit() {
+    if (limit_ != nullptr) release();
+  }
 
   explicit operator bool() const { return limit_ != nullptr; }
   std::uint32_t weight() const { return weight_; }
@@ -50,7 +52,7 @@ class [[nodiscard]] Permit {
 
  private:
   friend class Limit;
-  friend class internal::TaskPromise;
+  friend class internal::TaskPromise;  // which keeps one in pieces
   Permit(Limit& limit, std::uint32_t weight) : limit_(&limit), weight_(weight) {}
 
   Limit* limit_ = nullptr;

@@ -13,8 +13,7 @@ Scope::~Scope() {
   WEIR_CHECK(live_.load(std::memory_order_relaxed) == 0, "scope destroyed before its children were joined");
 }
 
-void Scope::start(Permit permit, std::coroutine_handle<> frame, internal::TaskPromise& promise) {
-  WEIR_CHECK(frame, "a task is spawned once");
+void Scope::start(Permit&& permit, internal::TaskPromise& promise) {
   WEIR_CHECK(permit, "a task is spawned with a permit that is held");
   promise.spawned_by(*this, std::move(permit));
   live_.fetch_add(1, std::memory_order_relaxed);  // the spawner itself keeps it above zero
@@ -30,8 +29,14 @@ void Scope::fail(const Error* error, std::exception_ptr exception) noexcept {
   if (on_error_ == OnError::cancel_rest) context_.cancel();
 }
 
+bool Scope::leave() noexcept {
+  if (live_.load(std::memory_order_acquire) != 1) return live_.fetch_sub(1, std::memory_order_acq_rel) == 1;
+  live_.store(0, std::memory_order_relaxed);
+  return true;
+}
+
 std::coroutine_handle<> Scope::child_ended() noexcept {
-  if (live_.fetch_sub(1, std::memory_order_acq_rel) != 1) return std::noop_coroutine();
+  if (!leave()) return std::noop_coroutine();
   WEIR_SHAKE_HERE("last of the children");
   // The joiner is suspended, so the scope is alive. It goes on here and now.
   joiner_->waits_no_more();
@@ -44,13 +49,12 @@ bool Scope::Join::await_suspend(internal::TaskHandle task) noexcept {
   scope.joiner_ = &task.runnable();
   task.runnable().waits_for(WaitReason::scope, internal::coarse(processor.time_of_step()));
   // Unless this was the last, another may resume the task from here on.
-  if (scope.live_.fetch_sub(1, std::memory_order_acq_rel) != 1) return true;
+  if (!scope.leave()) return true;
   task.runnable().waits_no_more();
   return false;
 }
 
-Result<> Scope::outcome() {
-  if (!failed_.load(std::memory_order_relaxed)) return {};
+Result<> Scope::failure() {
   if (exception_) std::rethrow_exception(std::exchange(exception_, nullptr));
   return std::unexpected(error_);
 }

@@ -25,6 +25,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "weir/base/check.h"
 #include "weir/base/result.h"
 #include "weir/core/context.h"
 #include "weir/core/failures.h"
@@ -57,7 +58,10 @@ class Scope {
   ~Scope();
 
   // Cancelled when the parent is, when cancel() is called, or by a failure.
-  Context& context() { return context_; }
+  Context& context() {
+    if (!context_.attached()) context_.attach();
+    return context_;
+  }
   void cancel() { context_.cancel(); }
 
   // Makes the task runnable now. WEIR_CHECKs that the permit is held. A child
@@ -81,27 +85,31 @@ class Scope {
   };
 
   Scope(Context& parent, OnError on_error, Failures* failures = nullptr)
-      : context_(parent), on_error_(on_error), failures_(failures) {}
+      : context_(parent, Context::Unattached{}), on_error_(on_error), failures_(failures) {}
 
   // Runs the body, joins the children; what with_scope() gives.
   template <typename Body>
   static task<Result<>> run(Context& parent, Body body, OnError on_error, Failures* failures);
 
   template <typename Promise>
-  void start(Permit permit, std::coroutine_handle<Promise> frame) {
-    start(std::move(permit), frame, frame.promise());
+  void start(Permit&& permit, std::coroutine_handle<Promise> frame) {
+    WEIR_CHECK(frame, "a task is spawned once");
+    start(std::move(permit), frame.promise());
   }
-  void start(Permit permit, std::coroutine_handle<> frame, internal::TaskPromise& promise);
+  void start(Permit&& permit, internal::TaskPromise& promise);
   void fail(const Error* error, std::exception_ptr exception) noexcept;
+  // One of the counted is gone; true for the last.
+  bool leave() noexcept;
   // What to resume next: the joiner, when this was the last.
   std::coroutine_handle<> child_ended() noexcept;
-  Result<> outcome();
+  Result<> failure();
 
   Context context_;
   const OnError on_error_;
   Failures* const failures_;
   // Children alive, and one for the body until it joins. Whoever brings it to
   // zero resumes the joiner; acq_rel, so that the joiner sees what they wrote.
+  // Only who is counted spawns or ends: the last one left needs no atomic step.
   std::atomic<std::uint64_t> live_{1};
   internal::Runnable* joiner_ = nullptr;  // set before the body is counted as ended
   std::atomic<bool> failed_{false};       // whoever sets it writes the two below
@@ -122,7 +130,8 @@ task<Result<>> Scope::run(Context& parent, Body body, OnError on_error, Failures
     scope.fail(nullptr, std::current_exception());
   }
   co_await Scope::Join{scope};
-  co_return scope.outcome();
+  if (scope.failed_.load(std::memory_order_relaxed)) co_return scope.failure();
+  co_return Result<>();
 }
 
 template <typename Body>

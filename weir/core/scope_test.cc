@@ -9,6 +9,7 @@
 #include "weir/core/internal/testing.h"
 #include "weir/core/mutex.h"
 #include "weir/core/runtime.h"
+#include "weir/core/sleep.h"
 
 namespace weir::core {
 namespace {
@@ -17,6 +18,7 @@ using internal::Baton;
 using internal::ManualClock;
 using internal::settle;
 using internal::Spawner;
+using internal::Watchdog;
 
 class ScopeTest : public ::testing::Test {
  protected:
@@ -49,6 +51,55 @@ TEST_F(ScopeTest, WithoutChildrenReturnsWhatItsBodyReturns) {
         root.context(), [](Scope&) -> task<Result<>> { co_return fail(ErrorKind::invalid); });
     EXPECT_EQ(failed.error().kind, ErrorKind::invalid);
   });
+}
+
+// Its context joins its parent's when it is first asked for.
+TEST_F(ScopeTest, ItsContextIsCancelledThoughTheParentWasBeforeItWasAskedFor) {
+  run([&](Scope& root) -> task<> {
+    Context parent(root.context());
+    EXPECT_TRUE(co_await with_scope(parent, [&](Scope& scope) -> task<> {
+      parent.cancel();
+      EXPECT_TRUE(scope.context().cancelled());
+      co_return;
+    }));
+  });
+}
+
+TEST_F(ScopeTest, ItsOwnCancellationIsKeptUntilItsContextIsAskedFor) {
+  run([&](Scope& root) -> task<> {
+    EXPECT_TRUE(co_await with_scope(root.context(), [&](Scope& scope) -> task<> {
+      scope.cancel();
+      EXPECT_TRUE(scope.context().cancelled());
+      EXPECT_FALSE(root.context().cancelled());
+      co_return;
+    }));
+  });
+}
+
+// Children on all processors ask for the context for the first time at once,
+// while the parent is cancelled.
+TEST(ScopeStress, EveryChildIsCancelledThatAsksForTheContextMeanwhile) {
+  const Watchdog watchdog("contexts asked for while the parent is cancelled");
+  constexpr int kRounds = 2000;
+  constexpr int kChildren = 4;
+  Runtime runtime({.processors = 3});
+  Spawner spawn;
+  std::atomic<int> cancelled{0};
+  EXPECT_TRUE(runtime.run([&](Scope& root) -> task<> {
+    const auto child = [](Scope& scope, std::atomic<int>& count) -> task<> {
+      const Result<> slept = co_await sleep_for(scope.context(), 1h);
+      if (!slept && slept.error().kind == ErrorKind::cancelled) count.fetch_add(1);
+    };
+    for (int round = 0; round < kRounds; ++round) {
+      Context parent(root.context());
+      EXPECT_TRUE(co_await with_scope(parent, [&](Scope& scope) -> task<> {
+        for (int i = 0; i < kChildren; ++i) spawn(scope, child(scope, cancelled));
+        if (round % 2 == 0) co_await yield();
+        parent.cancel();
+      }));
+    }
+  }));
+  EXPECT_EQ(cancelled, kRounds * kChildren);
 }
 
 TEST_F(ScopeTest, OutlivesChildrenThatOutliveItsBody) {

@@ -9,14 +9,12 @@
 
 namespace weir::core::internal {
 
-void TaskPromise::own(void* owner, std::uintptr_t kind, Permit permit) {
+void TaskPromise::own(void* owner, std::uintptr_t kind, Permit&& permit) {
   std::destroy_at(&exception_);
   limit_ = std::exchange(permit.limit_, nullptr);
   permit_weight_ = permit.weight_;
   owner_ = reinterpret_cast<std::uintptr_t>(owner) | kind;
 }
-
-void TaskPromise::release_permit() { Permit(*limit_, permit_weight_).release(); }
 
 const void* TaskPromise::awaiting() const {
   switch (owner_ & kOwnerBits) {

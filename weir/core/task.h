@@ -84,7 +84,7 @@ class TaskPromise : public Runnable {
   void awaited_by(std::coroutine_handle<> awaiting) {
     owner_ = reinterpret_cast<std::uintptr_t>(awaiting.address());
   }
-  void spawned_by(Scope& scope, Permit permit) { own(&scope, kSpawned, std::move(permit)); }
+  void spawned_by(Scope& scope, Permit&& permit) { own(&scope, kSpawned, std::move(permit)); }
   void part_of(PartOwner& fork) { owner_ = reinterpret_cast<std::uintptr_t>(&fork) | kPart; }
   // Makes the part a task of its own, and runnable.
   static void forked_by(ForkPoint& fork, Permit permit, task<void> part);
@@ -123,8 +123,8 @@ class TaskPromise : public Runnable {
   Owner& owner() const {
     return *reinterpret_cast<Owner*>(owner_ & ~kOwnerBits);
   }
-  void own(void* owner, std::uintptr_t kind, Permit permit);
-  void release_permit();
+  void own(void* owner, std::uintptr_t kind, Permit&& permit);
+  void release_permit() { const Permit permit(*limit_, permit_weight_); }
   std::coroutine_handle<> tell_owner(std::coroutine_handle<> frame, const Error* error) noexcept;
 
   std::uintptr_t owner_ = 0;

@@ -87,7 +87,11 @@ core::task<Result<Socket>> Socket::connect(core::Context& context, const SocketA
 }
 
 Attempt Socket::try_read(std::span<std::byte> buffer) {
-  return attempt_to([&] { return ::recv(descriptor_.fd(), buffer.data(), buffer.size(), 0); }, "read");
+  const Attempt attempt =
+      attempt_to([&] { return ::recv(descriptor_.fd(), buffer.data(), buffer.size(), 0); }, "read");
+  // Less than was asked for, and not the end, of which there may be no further event.
+  drained_ = attempt && attempt->has_value() && **attempt != 0 && **attempt < buffer.size();
+  return attempt;
 }
 
 Attempt Socket::try_write(ConstBuffer buffer) {
@@ -118,9 +122,11 @@ Result<bool> Socket::is_quiet() const {
 core::task<Result<std::size_t>> Socket::read(core::Context& context, std::span<std::byte> buffer,
                                              TimePoint deadline) {
   for (;;) {
-    const Attempt attempt = try_read(buffer);
-    if (!attempt) co_return std::unexpected(attempt.error());
-    if (attempt->has_value()) co_return **attempt;
+    if (!drained_) {
+      const Attempt attempt = try_read(buffer);
+      if (!attempt) co_return std::unexpected(attempt.error());
+      if (attempt->has_value()) co_return **attempt;
+    }
     if (auto ready = co_await readable(context, deadline); !ready) co_return std::unexpected(ready.error());
   }
 }

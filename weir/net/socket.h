@@ -58,6 +58,7 @@ class Socket {
 
   // Waits until try_read (try_write) is worth another try.
   core::Descriptor::Readiness readable(core::Context& context, TimePoint deadline = kNever) {
+    drained_ = false;
     return descriptor_.readable(context, deadline);
   }
   core::Descriptor::Readiness writable(core::Context& context, TimePoint deadline = kNever) {
@@ -90,6 +91,9 @@ class Socket {
 
   core::Descriptor descriptor_;
   SocketAddress peer_;
+  // The last read left nothing: there is an event when something arrives, and
+  // until then no sense in asking the kernel.
+  bool drained_ = false;
 };
 
 }  // namespace weir::net

@@ -10,10 +10,10 @@
 
 namespace weir::core::internal {
 
-Scheduler::HandOver Scheduler::hand_over(Seat& seat, Processor& stuck, std::uint32_t step) {
+bool Scheduler::hand_over(Seat& seat, Processor& stuck, std::uint32_t step) {
   Processor* stand_in = take_spare();
   if (stand_in == nullptr) stand_in = start_worker();
-  if (stand_in == nullptr) return HandOver::no_worker;
+  if (stand_in == nullptr) return false;
   bool came_back = false;
   {
     const std::lock_guard guard(idle_lock_);
@@ -29,13 +29,13 @@ Scheduler::HandOver Scheduler::hand_over(Seat& seat, Processor& stuck, std::uint
   }
   if (came_back) {
     if (!add_spare(*stand_in)) stand_in->offer_.release();  // stopping: it ends
-    return HandOver::came_back;
+    return false;
   }
   WEIR_SHAKE_HERE("hand over: seat taken");
   stand_in->seat_ = &seat;
   stand_in->offer_.release();
   stuck.hand_over_queue();
-  return HandOver::done;
+  return true;
 }
 
 void Scheduler::serve_for(Seat* seat, Processor& stuck) {

@@ -189,7 +189,7 @@ void Monitor::attend(TimePoint now) {
 }
 
 void Monitor::take_seat(Stuck& stuck) {
-  if (scheduler_.hand_over(*stuck.seat, *stuck.processor, stuck.step) != Scheduler::HandOver::done) return;
+  if (!scheduler_.hand_over(*stuck.seat, *stuck.processor, stuck.step)) return;
   stand_ins_.fetch_add(1, std::memory_order_relaxed);
   stuck.seat = nullptr;
 }

@@ -15,7 +15,15 @@ namespace {
 // Go's: often enough that the global queue does not starve, and prime, so that
 // it does not fall in step with a program's own period.
 constexpr std::uint32_t kGlobalQueueTick = 61;
+// The clock is read every so many steps: as often as that without timers; with
+// them every step, and less often while some steps together take no time.
 constexpr std::uint32_t kClockTick = 16;
+constexpr std::uint32_t kClockTickWithTimers = 4;
+// Looking at the sockets is a system call: as often as that only among tasks
+// that take long.
+constexpr Duration kPollEvery = 20us;
+// A processor whose timers are late by so much does not run, or one task for long.
+constexpr Duration kOverdue = 1ms;
 // A pair of tasks that keep waking one another gives way to the ring.
 constexpr std::uint32_t kNextInARowMax = 16;
 constexpr int kStealRounds = 4;
@@ -34,7 +42,7 @@ constexpr std::uint64_t kClockCyclesMax = 12'000;
 }  // namespace
 
 Processor::Processor(Scheduler& scheduler, unsigned number, TimePoint start)
-    : scheduler_(scheduler), now_(start), random_(number * 2'654'435'761u + 1) {}
+    : scheduler_(scheduler), now_(start), polled_at_(start), random_(number * 2'654'435'761u + 1) {}
 
 [[gnu::noinline]] Processor* Processor::current_or_null() { return current_processor; }
 
@@ -58,8 +66,8 @@ void Processor::run() {
 
 Processor::Serving::Serving(Processor& processor) {
   current_processor = &processor;
-  const bool alone = processor.scheduler_.size() == 1;
-  processor.forks_.serve(alone ? nullptr : &processor.queue_);
+  processor.alone_ = processor.scheduler_.size() == 1;
+  processor.forks_.serve(processor.alone_ ? nullptr : &processor.queue_);
 }
 Processor::Serving::~Serving() { current_processor = nullptr; }
 
@@ -92,11 +100,10 @@ Runnable* Processor::find_runnable() {
   for (;;) {
     if (scheduler_.stopping() || unseated()) return nullptr;
     ++tick_;
-    // The counter takes as long to read as a task to switch to: without timers
-    // the time may be some steps old.
-    if (tick_ % kClockTick == 0 || seat_->timers.next() != kNever) {
-      read_clock();
+    if (clock_is_due()) {
+      look_at_clock();
       fire_timers(seat_->timers);
+      if (!alone_) look_at_neighbour();
     }
     if (seat_->index >= scheduler_.active()) [[unlikely]] {
       relay();
@@ -105,7 +112,7 @@ Runnable* Processor::find_runnable() {
     Runnable* found = nullptr;
     if (tick_ % kGlobalQueueTick == 0) {
       // A processor that always has work looks at its sockets here.
-      seat_->poll(now_);
+      if (poll_is_due()) seat_->poll(now_);
       // Its share, as far as there is room, not one as in Go: there yielding
       // tasks go to the global queue, here they keep the ring from emptying, and
       // what a stuck worker left would wait 61 steps for each that is before it.
@@ -184,12 +191,29 @@ void Processor::park() {
   tidy_frames();
   if (seat_->claim_poller()) {
     if (idle_.load(std::memory_order_relaxed) && !scheduler_.stopping()) {
-      seat_->poller->poll(now_, seat_->timers.next());
+      seat_->poller->poll(now_, time_to_wake_up());
     }
     seat_->release_poller();
   }
   scheduler_.end_idle(*this);
   clock_cycles_ = 0;
+}
+
+// Each looks after one other: on a busy machine one of two threads gets to run
+// sooner than a certain one, and the monitor decides nothing so soon.
+Seat& Processor::neighbour() const { return scheduler_.seat((seat_->index + 1) % scheduler_.size()); }
+
+void Processor::look_at_neighbour() {
+  Seat& seat = neighbour();
+  if (saturating_add(seat.timers.next(), kOverdue) > now_) return;
+  scheduler_.serve_for(&seat, *seat.holder.load(std::memory_order_acquire));
+}
+
+// For its own timers, and for its neighbour's should they be overdue by then.
+TimePoint Processor::time_to_wake_up() const {
+  const TimePoint own = seat_->timers.next();
+  if (alone_) return own;
+  return std::min(own, saturating_add(std::max(neighbour().timers.next(), now_), kOverdue));
 }
 
 // In a seat above the number of processors that may run tasks: hands on what
@@ -224,13 +248,19 @@ void Processor::hand_over_queue() {
 void Processor::spawn(Runnable& runnable) {
   bump(spawned_);
   enqueue(runnable);
-  scheduler_.wake_one();
+  wake_another();
+}
+
+// Where there is one seat and this has it, nobody sleeps. Should it lose it in
+// this moment, the monitor takes what is queued, and wakes.
+void Processor::wake_another() {
+  if (!alone_ || unseated()) scheduler_.wake_one();
 }
 
 void Processor::ready(Runnable& runnable) {
   if (!in_task()) {  // the poller or a timer: more may come, and this processor is about to look
     enqueue(runnable);
-    if (queue_.size() > 1) scheduler_.wake_one();
+    if (queue_.size() > 1) wake_another();
     return;
   }
   if (unseated()) [[unlikely]] {
@@ -241,11 +271,12 @@ void Processor::ready(Runnable& runnable) {
     scheduler_.wake_one_after_publishing();
     return;
   }
-  scheduler_.wake_one();
+  wake_another();
 }
 
-void Processor::enqueue(Runnable& runnable) {
-  if (unseated()) [[unlikely]] {  // nobody steals here any more
+// Nobody steals here any more, or the ring is full.
+void Processor::enqueue_elsewhere(Runnable& runnable) {
+  if (unseated()) {
     RunnableList one;
     one.push(runnable);
     scheduler_.push_global(one);
@@ -260,8 +291,28 @@ void Processor::enqueue(Runnable& runnable) {
   }
 }
 
+// Of another clock than the system's nothing is known.
+bool Processor::poll_is_due() {
+  if (scheduler_.clock() == nullptr && now_ - polled_at_ < kPollEvery) return false;
+  polled_at_ = now_;
+  return true;
+}
+
 void Processor::fire_timers(TimerWheel& timers) {
   if (timers.next() <= now_) timers.advance(now_);
+}
+
+// The cycle counter takes as long to read as a task to switch to.
+bool Processor::clock_is_due() const {
+  if (clock_cycles_ == 0) return true;
+  return tick_ - clock_tick_ >= (seat_->timers.next() == kNever ? kClockTick : clock_every_);
+}
+
+void Processor::look_at_clock() {
+  const std::uint64_t cycles_before = clock_cycles_;
+  read_clock();
+  clock_tick_ = tick_;
+  clock_every_ = clock_cycles_ != cycles_before ? 1 : std::min(2 * clock_every_, kClockTickWithTimers);
 }
 
 void Processor::read_clock() {

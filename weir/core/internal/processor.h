@@ -105,11 +105,22 @@ class Processor {
   Runnable* steal();
   Runnable* steal_from(Seat& seat, bool with_next);
   void park();
+  Seat& neighbour() const;
+  void look_at_neighbour();
+  TimePoint time_to_wake_up() const;
   void relay();
   void leave_seat();
   void hand_over_queue();
-  void enqueue(Runnable& runnable);
+  void enqueue(Runnable& runnable) {
+    if (unseated() || !queue_.push(runnable)) [[unlikely]]
+      enqueue_elsewhere(runnable);
+  }
+  [[gnu::noinline]] void enqueue_elsewhere(Runnable& runnable);
+  void wake_another();
+  bool poll_is_due();
   void fire_timers(TimerWheel& timers);
+  bool clock_is_due() const;
+  void look_at_clock();
   void read_clock();
   std::uint32_t random_below(std::uint32_t bound);
 
@@ -129,9 +140,15 @@ class Processor {
   std::atomic<const void*> function_{nullptr};
   std::atomic<std::uint32_t> step_{0};
   std::uint32_t tick_ = 0;
+  std::uint32_t clock_tick_ = 0;     // at which the clock was looked at last
+  std::uint32_t clock_every_ = 1;    // steps, while there are timers
   std::uint32_t next_in_a_row_ = 0;  // run-next slots taken since the ring was last looked at
   bool spinning_ = false;            // also written by the waker, while this is parked
   std::atomic<bool> unseated_{false};
+
+  // Owner only.
+  TimePoint polled_at_;  // among tasks
+  bool alone_ = false;   // there is one seat
 
   RunQueue queue_;
   ForkStack forks_;

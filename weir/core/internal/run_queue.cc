@@ -39,14 +39,6 @@ void RunnableList::append(RunnableList& other) {
   other = {};
 }
 
-bool RunQueue::push(Runnable& runnable) {
-  const std::uint32_t tail = tail_.load(std::memory_order_relaxed);
-  if (tail - head_.load(std::memory_order_acquire) == kCapacity) return false;
-  slots_[tail % kCapacity].store(&runnable, std::memory_order_relaxed);
-  tail_.store(tail + 1, std::memory_order_release);
-  return true;
-}
-
 bool RunQueue::take_half(RunnableList& out) {
   std::uint32_t head = head_.load(std::memory_order_acquire);
   const std::uint32_t tail = tail_.load(std::memory_order_relaxed);
@@ -59,26 +51,6 @@ bool RunQueue::take_half(RunnableList& out) {
   if (!head_.compare_exchange_strong(head, head + kCapacity / 2, std::memory_order_acq_rel)) return false;
   for (Runnable* runnable : taken) out.push(*runnable);
   return true;
-}
-
-Runnable* RunQueue::pop() {
-  std::uint32_t head = head_.load(std::memory_order_acquire);
-  while (head != tail_.load(std::memory_order_relaxed)) {
-    Runnable* runnable = slots_[head % kCapacity].load(std::memory_order_relaxed);
-    WEIR_SHAKE_HERE("pop: read");
-    if (head_.compare_exchange_weak(head, head + 1, std::memory_order_acq_rel)) return runnable;
-  }
-  return nullptr;
-}
-
-Runnable* RunQueue::set_next(Runnable* runnable) {
-  // seq_cst: Scheduler::wake_one_after_publishing() relies on it.
-  return next_.exchange(runnable, std::memory_order_seq_cst);
-}
-
-Runnable* RunQueue::take_next() {
-  if (next_.load(std::memory_order_relaxed) == nullptr) return nullptr;
-  return next_.exchange(nullptr, std::memory_order_acq_rel);
 }
 
 Runnable* RunQueue::steal_from(RunQueue& victim, bool with_next) {

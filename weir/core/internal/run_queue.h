@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "weir/core/internal/runnable.h"
+#include "weir/core/internal/shake.h"
 
 namespace weir::core::internal {
 
@@ -70,5 +71,33 @@ class RunQueue {
   std::atomic<Runnable*> next_{nullptr};
   std::array<std::atomic<Runnable*>, kCapacity> slots_{};
 };
+
+inline bool RunQueue::push(Runnable& runnable) {
+  const std::uint32_t tail = tail_.load(std::memory_order_relaxed);
+  if (tail - head_.load(std::memory_order_acquire) == kCapacity) return false;
+  slots_[tail % kCapacity].store(&runnable, std::memory_order_relaxed);
+  tail_.store(tail + 1, std::memory_order_release);
+  return true;
+}
+
+inline Runnable* RunQueue::pop() {
+  std::uint32_t head = head_.load(std::memory_order_acquire);
+  while (head != tail_.load(std::memory_order_relaxed)) {
+    Runnable* runnable = slots_[head % kCapacity].load(std::memory_order_relaxed);
+    WEIR_SHAKE_HERE("pop: read");
+    if (head_.compare_exchange_weak(head, head + 1, std::memory_order_acq_rel)) return runnable;
+  }
+  return nullptr;
+}
+
+inline Runnable* RunQueue::set_next(Runnable* runnable) {
+  // seq_cst: Scheduler::wake_one_after_publishing() relies on it.
+  return next_.exchange(runnable, std::memory_order_seq_cst);
+}
+
+inline Runnable* RunQueue::take_next() {
+  if (next_.load(std::memory_order_relaxed) == nullptr) return nullptr;
+  return next_.exchange(nullptr, std::memory_order_acq_rel);
+}
 
 }  // namespace weir::core::internal

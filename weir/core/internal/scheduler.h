@@ -89,12 +89,12 @@ class Scheduler {
   bool wait_for_seat(Processor& processor);
 
   // For the monitor.
-  enum class HandOver : std::uint8_t { done, came_back, no_worker };
-  // Gives the seat to a spare worker, or to a new one, unless its holder has
-  // come back from that step; what is in its queue goes to the global one.
-  HandOver hand_over(Seat& seat, Processor& stuck, std::uint32_t step);
-  // What is left in the queue of one that has lost its seat, or of one that
-  // keeps it because there is no other worker (its timers and sockets too).
+  // Gives the seat to a spare worker, or to a new one; what is in its holder's
+  // queue goes to the global one. False: there is no worker, or its holder has
+  // come back from that step.
+  bool hand_over(Seat& seat, Processor& stuck, std::uint32_t step);
+  // What is left in the queue of one that has lost its seat, or of one that has
+  // it and does not come to serve it (its timers and sockets too). Any thread.
   void serve_for(Seat* seat, Processor& stuck);
   // All are idle: the next that wakes up calls Monitor::wake(). False: not all.
   bool let_monitor_sleep();

@@ -133,6 +133,44 @@ TEST(Scheduler, TimersFireThoughTasksAreAlwaysRunnable) {
   EXPECT_LE(yields, 8);
 }
 
+struct Shift {
+  std::atomic<bool> has_timer{false};
+  std::atomic<bool> keeps_processor{false};
+  std::atomic<bool> woken{false};
+};
+
+task<> sleep_a_moment(Context& context, Shift& shift) {
+  shift.has_timer = true;
+  EXPECT_TRUE(co_await sleep_for(context, 1ms));
+  shift.woken = true;
+}
+
+task<> keep_processor_with_timer(Context& context, Shift& shift, Spawner& spawn, Scope& scope) {
+  spawn(scope, sleep_a_moment(context, shift));
+  while (!shift.has_timer) co_await yield();
+  shift.keeps_processor = true;
+  while (!shift.woken) std::this_thread::yield();
+}
+
+task<> be_always_runnable(Shift& shift) {
+  while (!shift.keeps_processor) std::this_thread::yield();  // takes nothing over from the other
+  while (!shift.woken) co_await yield();
+}
+
+// Nobody is idle, and no monitor helps.
+TEST(Scheduler, TimersOfAProcessorThatDoesNotServeThemAreFiredByABusyOne) {
+  const Watchdog watchdog("timers of a processor that is kept");
+  Runtime runtime({.processors = 2, .stuck_after = 0s});
+  Spawner spawn;
+  Shift shift;
+  EXPECT_TRUE(runtime.run([&](Scope& root) -> task<> {
+    spawn(root, be_always_runnable(shift));
+    spawn(root, keep_processor_with_timer(root.context(), shift, spawn, root));
+    co_return;
+  }));
+  EXPECT_TRUE(shift.woken);
+}
+
 task<> keep_busy_until_all(std::atomic<std::uint32_t>& seen, std::uint32_t all) {
   seen.fetch_or(1u << Runtime::current_processor());
   while (seen.load() != all) std::this_thread::yield();
