@@ -28,6 +28,7 @@ class AllLocks {
   ~AllLocks() {
     while (count_ > 0) locks_[--count_]->unlock();
   }
+  bool empty() const { return count_ == 0; }
   AllLocks(const AllLocks&) = delete;
   AllLocks& operator=(const AllLocks&) = delete;
 
@@ -96,24 +97,23 @@ std::size_t SelectCore::enqueue_locked(Cases cases) {
 }
 
 bool SelectCore::suspend(Cases cases, TaskHandle task) {
-  {
-    const AllLocks locks(cases);
-    WEIR_SHAKE_HERE("select: locked");
-    chosen_ = try_locked(cases);
-    if (chosen_ == kNone) chosen_ = enqueue_locked(cases);
-    if (chosen_ != kNone) {
-      for (Operation* operation : cases) operation->leave_locked();
-      wait_.reset();
-      return false;
-    }
+  Processor& processor = Processor::current();
+  processor.forks().settle();
+  const AllLocks locks(cases);
+  WEIR_SHAKE_HERE("select: locked");
+  chosen_ = try_locked(cases);
+  if (chosen_ == kNone) chosen_ = enqueue_locked(cases);
+  if (chosen_ != kNone) {
+    for (Operation* operation : cases) operation->leave_locked();
+    wait_.reset();
+    return false;
   }
-  WEIR_SHAKE_HERE("select: queued");
-  return wait_->suspend(task);
+  return locks.empty() ? wait_->suspend(task) : wait_->suspend_locked(task, processor);
 }
 
 std::size_t SelectCore::finish(Cases cases) {
   if (!wait_) return chosen_;
-  outcome_ = wait_->finish();
+  // The locks first: suspend() may be under way still, on another thread.
   for (std::size_t i = 0; i < cases.size(); ++i) {
     Lock* lock = cases[i]->source_lock();
     if (lock == nullptr) continue;
@@ -122,6 +122,7 @@ std::size_t SelectCore::finish(Cases cases) {
     cases[i]->leave_locked();
     if (cases[i]->fulfilled()) chosen_ = i;
   }
+  outcome_ = wait_->finish();
   if (outcome_ == Wake::deadline) chosen_ = first_due(cases);
   return chosen_;
 }
