@@ -11,8 +11,8 @@
 // awaiting that operation alone gives, an error of its own (closed, too many
 // wait) included.
 //
-// Of several that are ready one is taken from a random place on, so that none
-// starves; Go's rule. A nil channel of Go's is a case left out.
+// Of several that are ready each is as likely to be taken, so that none starves;
+// Go's rule. A nil channel of Go's is a case left out.
 #pragma once
 
 #include <array>

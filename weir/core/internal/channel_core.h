@@ -164,6 +164,7 @@ class ChannelCore {
 
 class ChannelSend : public Operation {
  public:
+  bool is_told_by_lock() const final { return core_.frozen(); }
   bool try_locked() final { return core_.send_locked(*this); }
   bool enqueue_locked() final;
   void leave_locked() final;
@@ -183,6 +184,7 @@ class ChannelSend : public Operation {
 
 class ChannelReceive : public Operation {
  public:
+  bool is_told_by_lock() const final { return core_.frozen(); }
   bool try_locked() final { return core_.receive_locked(*this); }
   bool enqueue_locked() final;
   void leave_locked() final;

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <functional>
 #include <mutex>
+#include <utility>
 
 #include "weir/core/internal/processor.h"
 #include "weir/core/internal/scheduler.h"
@@ -57,22 +59,34 @@ class AllLocks {
   return static_cast<std::size_t>((std::uint64_t{random} * bound) >> 32);
 }
 
+// Fisher and Yates, as far as it takes. From a random place on and around would
+// prefer what stands behind a case that is not ready.
 template <typename Visit>
-std::size_t SelectCore::find_from_random(Cases cases, Visit visit) {
-  std::size_t index = cases.size() == 1 ? 0 : random_below(cases.size());
-  for (std::size_t i = 0; i < cases.size(); ++i) {
-    if (visit(*cases[index])) return index;
-    if (++index == cases.size()) index = 0;
+std::size_t SelectCore::find_in_random_order(Cases cases, Visit visit) {
+  static constexpr auto kInOrder = [] {
+    std::array<std::uint8_t, kCasesMax> order{};
+    for (std::size_t i = 0; i < kCasesMax; ++i) order[i] = static_cast<std::uint8_t>(i);
+    return order;
+  }();
+  std::array<std::uint8_t, kCasesMax> order = kInOrder;
+  const std::size_t count = cases.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    if (count - i > 1) std::swap(order[i], order[i + random_below(count - i)]);
+    if (visit(*cases[order[i]])) return order[i];
   }
   return kNone;
 }
 
+// A case that only its lock can tell of is asked under it at once: otherwise those
+// that need none would always come first.
 std::size_t SelectCore::try_now(Cases cases) {
-  return find_from_random(cases, [](Operation& operation) { return operation.try_now(); });
+  return find_in_random_order(cases, [](Operation& operation) {
+    return operation.try_now() || (operation.is_told_by_lock() && operation.try_without_waiting());
+  });
 }
 
 std::size_t SelectCore::try_locked(Cases cases) {
-  return find_from_random(cases, [](Operation& operation) { return operation.try_locked(); });
+  return find_in_random_order(cases, [](Operation& operation) { return operation.try_locked(); });
 }
 
 std::size_t SelectCore::try_without_waiting(Cases cases) {
