@@ -9,6 +9,8 @@ void Parking::make_runnable() {
   Processor::make_runnable(*task_, runtime_);
 }
 
+void Parking::make_runnable_instead(Runnable& other) const { Processor::make_runnable(other, runtime_); }
+
 bool Parking::commit(TaskHandle task, std::uint8_t runtime) {
   task_ = &task.runnable();
   runtime_ = runtime;

@@ -75,6 +75,19 @@ class Parking : public ListNode<InTimerWheel>, public ListNode<InContext> {
   // runnable. False: somebody has decided it, and has.
   bool unpark(Wake outcome);
 
+  // For a source that lets something else run in the task's place, which then
+  // says whether the task goes on: after notify() wake() decides, and does not
+  // make the task runnable. False: it is not suspended any more.
+  bool notify() { return pass(kParked, kNotified); }
+  void make_runnable_instead(Runnable& other) const;
+  // Then one of these. False: decided otherwise.
+  bool unnotify() { return pass(kNotified, kParked); }
+  bool decide_notified(Wake outcome) {
+    return pass(kNotified, static_cast<std::uint8_t>(kDecided + static_cast<std::uint8_t>(outcome)));
+  }
+  // Once it is decided, by who was notified. `this` may be gone on return.
+  void make_runnable();
+
   bool decided() const { return state_.load(std::memory_order_acquire) >= kDecided; }
   // After the task was resumed, or after commit() returned false.
   Wake outcome() const { return static_cast<Wake>(state_.load(std::memory_order_acquire) - kDecided); }
@@ -89,7 +102,8 @@ class Parking : public ListNode<InTimerWheel>, public ListNode<InContext> {
 
   static constexpr std::uint8_t kArming = 0;
   static constexpr std::uint8_t kParked = 1;
-  static constexpr std::uint8_t kDecided = 2;  // + the outcome
+  static constexpr std::uint8_t kNotified = 2;
+  static constexpr std::uint8_t kDecided = 3;  // + the outcome
 
   bool decide(Wake outcome, std::uint8_t& seen) {
     const auto decided = static_cast<std::uint8_t>(kDecided + static_cast<std::uint8_t>(outcome));
@@ -101,7 +115,10 @@ class Parking : public ListNode<InTimerWheel>, public ListNode<InContext> {
         !state_.compare_exchange_weak(seen, decided, std::memory_order_acq_rel, std::memory_order_relaxed));
     return true;
   }
-  void make_runnable();
+  // acq_rel: as in decide().
+  bool pass(std::uint8_t from, std::uint8_t to) {
+    return state_.compare_exchange_strong(from, to, std::memory_order_acq_rel, std::memory_order_relaxed);
+  }
 
   Runnable* task_ = nullptr;    // set by commit() or park()
   Context* context_ = nullptr;  // constant after construction
