@@ -105,9 +105,9 @@ class Semaphore {
 // What stands in the queue: of the semaphore itself, or of a shared mutex.
 class Semaphore::Request : public internal::Operation {
  public:
-  bool try_now() final { return semaphore_.try_acquire(weight_) || refuse_now(); }
+  bool try_now() override { return semaphore_.try_acquire(weight_) || refuse_now(); }
   bool try_locked() final { return semaphore_.try_acquire(weight_); }
-  bool enqueue_locked() final;
+  bool enqueue_locked() override;
   void leave_locked() final;
 
  protected:
