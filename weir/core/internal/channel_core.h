@@ -165,7 +165,7 @@ class ChannelCore {
 class ChannelSend : public Operation {
  public:
   bool is_told_by_lock() const final { return core_.frozen(); }
-  bool try_locked() final { return core_.send_locked(*this); }
+  bool try_locked() final;
   bool enqueue_locked() final;
   void leave_locked() final;
 
@@ -185,7 +185,7 @@ class ChannelSend : public Operation {
 class ChannelReceive : public Operation {
  public:
   bool is_told_by_lock() const final { return core_.frozen(); }
-  bool try_locked() final { return core_.receive_locked(*this); }
+  bool try_locked() final;
   bool enqueue_locked() final;
   void leave_locked() final;
 

@@ -24,14 +24,6 @@ bool Parking::commit(TaskHandle task, std::uint8_t runtime) {
   return false;
 }
 
-void Parking::park(TaskHandle task, std::uint8_t runtime) {
-  task_ = &task.runnable();
-  runtime_ = runtime;
-  task_->waits_in(*this);
-  // relaxed: who is told of this is told under a lock.
-  state_.store(kParked, std::memory_order_relaxed);
-}
-
 bool Parking::unpark(Wake outcome) {
   std::uint8_t seen = kParked;
   if (!decide(outcome, seen)) return false;

@@ -70,7 +70,13 @@ class Parking : public ListNode<InTimerWheel>, public ListNode<InContext> {
   bool commit(TaskHandle task, std::uint8_t runtime);
 
   // Suspended from here on; nobody else has been told about this yet.
-  void park(TaskHandle task, std::uint8_t runtime);
+  void park(TaskHandle task, std::uint8_t runtime) {
+    task_ = &task.runnable();
+    runtime_ = runtime;
+    task_->waits_in(*this);
+    // relaxed: who is told of this is told under a lock.
+    state_.store(kParked, std::memory_order_relaxed);
+  }
   // After park(): decides the outcome and goes on instead of being made
   // runnable. False: somebody has decided it, and has.
   bool unpark(Wake outcome);

@@ -19,7 +19,6 @@ constexpr std::uint32_t kGlobalQueueTick = 61;
 constexpr std::uint32_t kClockTick = 16;
 // A pair of tasks that keep waking one another gives way to the ring.
 constexpr std::uint32_t kNextInARowMax = 16;
-constexpr Duration kPollInterval = 20us;
 constexpr int kStealRounds = 4;
 // What a task has woken last is left to its own processor for so long: most who
 // wake another are about to wait. The system adds some 50 us to so short a sleep.
@@ -112,12 +111,8 @@ Runnable* Processor::find_runnable() {
     }
     Runnable* found = nullptr;
     if (tick_ % kGlobalQueueTick == 0) {
-      // A processor that always has work looks at its sockets here: a system
-      // call, which so many short steps may be over sooner than.
-      if (now_ - polled_at_ >= kPollInterval || tick_ % (16 * kGlobalQueueTick) == 0) {
-        seat_->poll(now_);
-        polled_at_ = now_;
-      }
+      // A processor that always has work looks at its sockets here.
+      seat_->poll(now_);
       // Its share, as far as there is room, not one as in Go: there yielding
       // tasks go to the global queue, here they keep the ring from emptying, and
       // what a stuck worker left would wait 61 steps for each that is before it.

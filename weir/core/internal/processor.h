@@ -143,7 +143,6 @@ class Processor {
   ForkStack forks_;
 
   // Owner only.
-  TimePoint polled_at_;
   std::uint32_t random_;
   const Processor* left_ = nullptr;  // whose run-next was left alone last, and in which step of it
   std::uint32_t left_step_ = 0;
