@@ -42,17 +42,4 @@ Result<> Context::check(TimePoint now) const {
   return {};
 }
 
-bool Context::enroll(internal::Parking& parking) {
-  const std::lock_guard guard(lock_);
-  if (cancelled()) return false;
-  waits_.push_back(parking);
-  return true;
-}
-
-void Context::withdraw(internal::Parking& parking) {
-  ListNode<internal::InContext>& node = parking;
-  const std::lock_guard guard(lock_);
-  if (node.linked()) node.unlink();
-}
-
 }  // namespace weir::core

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <atomic>
+#include <mutex>
 
 #include "weir/base/clock.h"
 #include "weir/base/intrusive_list.h"
@@ -68,8 +69,17 @@ class Context : private ListNode<internal::ContextChild> {
   void attach();
 
   // False: cancelled already, it is not enrolled.
-  bool enroll(internal::Parking& parking);
-  void withdraw(internal::Parking& parking);
+  bool enroll(internal::Parking& parking) {
+    const std::lock_guard guard(lock_);
+    if (cancelled()) return false;
+    waits_.push_back(parking);
+    return true;
+  }
+  void withdraw(internal::Parking& parking) {
+    ListNode<internal::InContext>& node = parking;
+    const std::lock_guard guard(lock_);
+    if (node.linked()) node.unlink();
+  }
 
   Context* const parent_ = nullptr;
   const TimePoint deadline_ = kNever;

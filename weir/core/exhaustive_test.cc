@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "weir/core/channel.h"
 #include "weir/core/internal/choices.h"
 #include "weir/core/internal/testing.h"
+#include "weir/core/mutex.h"
 #include "weir/core/runtime.h"
 #include "weir/core/semaphore.h"
 #include "weir/core/simulation.h"
@@ -172,6 +174,46 @@ TEST_F(Exhaustive, ASemaphoreGivesOutNoMoreThanItHasAndLosesNoUnit) {
     EXPECT_EQ(shared.semaphore.waiters(), 0u);
     EXPECT_TRUE(shared.semaphore.try_acquire(2)) << "all units are there";
     shared.semaphore.release(2);
+  });
+  EXPECT_GT(orders, 100u);
+}
+
+struct Guarded {
+  Mutex mutex;
+  bool inside = false;
+  int turns = 0;
+};
+
+task<> lock_twice(Context& context, Guarded& guarded) {
+  for (int i = 0; i < 2; ++i) {
+    const Result<Mutex::Guard> guard = co_await guarded.mutex.lock(context);
+    if (!guard) {
+      EXPECT_EQ(guard.error().kind, ErrorKind::cancelled);
+      co_return;
+    }
+    EXPECT_FALSE(std::exchange(guarded.inside, true));
+    ++guarded.turns;
+    co_await yield();
+    guarded.inside = false;
+  }
+}
+
+TEST_F(Exhaustive, AMutexIsHeldByOneAndForgetsNobody) {
+  const std::uint64_t orders = in_every_order([&](Scope& root) -> task<> {
+    Guarded guarded;
+    Context one(root.context());
+    const auto cancel = [](Context& context) -> task<> {
+      co_await yield();
+      context.cancel();
+    };
+    (void)co_await with_scope(root.context(), [&](Scope& scope) -> task<> {
+      spawn_(scope, lock_twice(scope.context(), guarded));
+      spawn_(scope, lock_twice(one, guarded));
+      spawn_(scope, cancel(one));
+      co_return;
+    });
+    EXPECT_GE(guarded.turns, 2);
+    EXPECT_TRUE(guarded.mutex.try_lock()) << "nobody has it, and nobody waits";
   });
   EXPECT_GT(orders, 100u);
 }

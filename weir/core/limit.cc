@@ -97,4 +97,33 @@ Result<Permit> Limit::Acquire::await_resume() {
   return limit_.refuse(acquired.error());
 }
 
+Limit::Acquiring Limit::on_acquire(std::uint32_t weight) { return {*this, weight, queue_deadline(options_)}; }
+
+Limit::Acquiring::Acquiring(Limit& limit, std::uint32_t weight, TimePoint queue_deadline)
+    : Request(limit.semaphore_, weight, WaitReason::semaphore),
+      limit_(limit),
+      units_(weight),
+      queue_deadline_(queue_deadline) {}
+
+Limit::Acquiring::~Acquiring() {
+  if (waited_ && !taken_) limit_.abandoned_.fetch_add(1, std::memory_order_relaxed);
+}
+
+bool Limit::Acquiring::try_now() {
+  admissible_ = units_ != 0 && !limit_.closed_.load(std::memory_order_relaxed);
+  return !admissible_ || Request::try_now();
+}
+
+Result<Permit> Limit::Acquiring::take() {
+  taken_ = true;
+  if (units_ == 0) return limit_.refuse({.kind = ErrorKind::invalid});
+  if (!admissible_) return limit_.refuse({.kind = ErrorKind::overloaded, .reason = Reason::draining});
+  if (refused()) return limit_.refuse(error());
+  // Its time came.
+  if (waited_ && !fulfilled()) {
+    return limit_.refuse({.kind = ErrorKind::overloaded, .reason = Reason::queue_wait});
+  }
+  return limit_.admit(units_);
+}
+
 }  // namespace weir::core

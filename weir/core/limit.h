@@ -87,6 +87,8 @@ class Limit {
   };
 
   class Acquire;
+  // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): final, where it is defined
+  class Acquiring;
 
   explicit Limit(Options options);
   Limit(const Limit&) = delete;
@@ -100,6 +102,10 @@ class Limit {
   // queue_wait, draining), invalid as try_acquire() has it, deadline and
   // cancelled from the context. Cancellation: the permit is not taken.
   Acquire acquire(Context& context, std::uint32_t weight = 1);
+  // The same as a case of a select(): the errors, queue_wait too, are the case's
+  // value. Its queue_wait begins here. Not chosen: no permit is taken, and it
+  // counts as abandoned if it has waited.
+  Acquiring on_acquire(std::uint32_t weight = 1);
 
   // Whether a unit was free a moment ago; counts as no attempt.
   bool has_room() const { return semaphore_.in_use() < semaphore_.units(); }
@@ -147,6 +153,30 @@ class [[nodiscard]] Limit::Acquire {
   const bool queue_ends_first_;  // before the caller's own deadline
   bool closed_ = false;
   Semaphore::Acquire inner_;
+};
+
+class Limit::Acquiring final : public Semaphore::Request {
+ public:
+  using Value = Result<Permit>;
+
+  Acquiring(Limit& limit, std::uint32_t weight, TimePoint queue_deadline);
+  // Has not begun, as every copy of an operation.
+  Acquiring(const Acquiring& other) : Acquiring(other.limit_, other.units_, other.queue_deadline_) {}
+  Acquiring& operator=(const Acquiring&) = delete;
+  ~Acquiring();
+
+  bool try_now() override;
+  bool enqueue_locked() override { return waited_ = Request::enqueue_locked(); }
+  TimePoint due() const override { return queue_deadline_; }
+  Result<Permit> take();
+
+ private:
+  Limit& limit_;
+  const std::uint32_t units_;
+  const TimePoint queue_deadline_;
+  bool admissible_ = true;  // neither closed nor without weight
+  bool waited_ = false;
+  bool taken_ = false;
 };
 
 }  // namespace weir::core

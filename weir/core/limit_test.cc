@@ -7,8 +7,10 @@
 #include <stdexcept>
 #include <vector>
 
+#include "weir/core/event.h"
 #include "weir/core/internal/testing.h"
 #include "weir/core/runtime.h"
+#include "weir/core/select.h"
 
 namespace weir::core {
 namespace {
@@ -222,6 +224,60 @@ TEST_F(LimitTest, ATaskHoldsItsPermitUntilItEndsHoweverItEnds) {
     } catch (const std::runtime_error&) {
     }
     EXPECT_EQ(limit.stats().in_use, 0u);
+  });
+}
+
+// Waits for a permit of `limit` or for `set`; what the permit's case gave.
+task<> permit_or_event(Context& context, Limit& limit, Event& set, std::optional<Result<Permit>>& given) {
+  auto chosen = co_await select(context, limit.on_acquire(), set.on_set());
+  if (chosen && chosen->index() == 0) given.emplace(std::get<0>(std::move(*chosen)));
+}
+
+TEST_F(LimitTest, APermitIsACaseOfASelect) {
+  run([&](Scope& root) -> task<> {
+    Limit limit({.name = "l", .limit = 1, .queue_depth = 10, .queue_wait = 5ms});
+    Event set;
+    std::optional<Result<Permit>> first;
+    std::optional<Result<Permit>> second;
+    co_await permit_or_event(root.context(), limit, set, first);
+    EXPECT_TRUE(first && *first) << "there was one at once";
+
+    spawn_(root, permit_or_event(root.context(), limit, set, second));
+    co_await settle();
+    EXPECT_EQ(limit.stats().queued, 1u);
+    first.reset();
+    co_await settle();
+    EXPECT_TRUE(second && *second) << "it waited for one";
+
+    spawn_(root, permit_or_event(root.context(), limit, set, first));
+    co_await settle();
+    clock_.advance(6ms);
+    co_await settle();
+    EXPECT_TRUE(first && !*first && first->error().reason == Reason::queue_wait);
+    EXPECT_EQ(limit.stats().refused_queue_wait, 1u);
+  });
+}
+
+TEST_F(LimitTest, APermitThatASelectDidNotChooseIsNotTaken) {
+  run([&](Scope& root) -> task<> {
+    Limit limit({.name = "l", .limit = 1, .queue_depth = 10});
+    Event set;
+    std::optional<Result<Permit>> none;
+    {
+      const Result<Permit> held = limit.try_acquire();
+      spawn_(root, permit_or_event(root.context(), limit, set, none));
+      co_await settle();
+      set.set();
+      co_await settle();
+    }
+    EXPECT_FALSE(none);
+    EXPECT_EQ(limit.stats().in_use, 0u);
+    EXPECT_EQ(limit.stats().queued, 0u);
+    EXPECT_EQ(limit.stats().abandoned, 1u);
+    limit.close();
+    Event never;
+    co_await permit_or_event(root.context(), limit, never, none);
+    EXPECT_TRUE(none && !*none && none->error().reason == Reason::draining);
   });
 }
 

@@ -57,6 +57,95 @@ TEST_F(MutexTest, PassesFromOneToTheNextInTheOrderOfAsking) {
   });
 }
 
+TEST_F(MutexTest, ATaskThatRunsMayTakeItBeforeOneThatIsOnItsWay) {
+  run([&](Scope& root) -> task<> {
+    Mutex mutex;
+    {
+      const Result<Mutex::Guard> guard = co_await mutex.lock(root.context());
+      for (const int id : {1, 2}) spawn_(root, lock_once(root.context(), mutex, id));
+      co_await settle();
+    }
+    {
+      const Result<Mutex::Guard> again = co_await mutex.lock(root.context());
+      EXPECT_TRUE(again);
+      EXPECT_TRUE(order_.empty());
+      co_await settle();
+      EXPECT_TRUE(order_.empty()) << "they found it held";
+    }
+    co_await settle();
+    EXPECT_THAT(order_, ElementsAre(1, 2));
+  });
+}
+
+TEST_F(MutexTest, WhoHasComeInVainSixteenTimesIsOvertakenNoMore) {
+  run([&](Scope& root) -> task<> {
+    Mutex mutex;
+    std::optional<Result<Mutex::Guard>> guard(co_await mutex.lock(root.context()));
+    for (const int id : {1, 2}) spawn_(root, lock_once(root.context(), mutex, id));
+    co_await settle();
+    int overtakings = 0;
+    while (order_.empty() && overtakings < 100) {
+      guard.reset();
+      guard.emplace(co_await mutex.lock(root.context()));
+      co_await settle();
+      ++overtakings;
+    }
+    EXPECT_EQ(overtakings, 17);
+    guard.reset();
+    co_await settle();
+    EXPECT_THAT(order_, ElementsAre(1, 2));
+  });
+}
+
+TEST_F(MutexTest, WhoHasWaitedForLongIsOvertakenNoMore) {
+  run([&](Scope& root) -> task<> {
+    Mutex mutex;
+    std::optional<Result<Mutex::Guard>> guard(co_await mutex.lock(root.context()));
+    spawn_(root, lock_once(root.context(), mutex, 1));
+    co_await settle();
+    clock_.advance(3ms);
+    co_await settle();
+    guard.reset();
+    guard.emplace(co_await mutex.lock(root.context()));
+    EXPECT_THAT(order_, ElementsAre(1));
+  });
+}
+
+TEST_F(MutexTest, OneThatIsCancelledOnItsWayGivesItToTheNext) {
+  run([&](Scope& root) -> task<> {
+    Mutex mutex;
+    Context cancelled(root.context());
+    {
+      const Result<Mutex::Guard> guard = co_await mutex.lock(root.context());
+      spawn_(root, lock_once(cancelled, mutex, 1));
+      spawn_(root, lock_once(root.context(), mutex, 2));
+      co_await settle();
+    }
+    cancelled.cancel();
+    co_await settle();
+    EXPECT_EQ(error_.value().kind, ErrorKind::cancelled);
+    EXPECT_THAT(order_, ElementsAre(2));
+    EXPECT_TRUE(mutex.try_lock());
+  });
+}
+
+TEST_F(MutexTest, OneThatIsCancelledOnItsWayToAHeldOneLeaves) {
+  run([&](Scope& root) -> task<> {
+    Mutex mutex;
+    Context cancelled(root.context());
+    std::optional<Result<Mutex::Guard>> guard(co_await mutex.lock(root.context()));
+    spawn_(root, lock_once(cancelled, mutex, 1));
+    co_await settle();
+    guard.reset();
+    guard.emplace(co_await mutex.lock(root.context()));
+    cancelled.cancel();
+    co_await settle();
+    EXPECT_EQ(error_.value().kind, ErrorKind::cancelled);
+    guard.reset();
+    EXPECT_TRUE(mutex.try_lock()) << "nobody waits any more";
+  });
+}
+
 TEST_F(MutexTest, TryLockSucceedsOnlyWhenItIsFree) {
   Mutex mutex;
   {

@@ -103,14 +103,7 @@ unsigned Runtime::current_processor() {
   return processor == nullptr ? 0 : processor->index();
 }
 
-void Runtime::ready(internal::Runnable& runnable) {
-  internal::Processor* processor = internal::Processor::current_or_null();
-  if (processor != nullptr && &processor->runtime() == this) {
-    processor->ready(runnable);
-  } else {
-    scheduler_->inject(runnable);
-  }
-}
+void Runtime::ready(internal::Runnable& runnable) { internal::Processor::make_runnable(runnable, number_); }
 
 task<void> Runtime::run_and_stop(Runtime& runtime, task<void> main, std::exception_ptr& exception) {
   try {

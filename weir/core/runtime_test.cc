@@ -4,7 +4,10 @@
 
 #include <atomic>
 #include <stdexcept>
+#include <thread>
 
+#include "weir/core/event.h"
+#include "weir/core/internal/testing.h"
 #include "weir/core/limit.h"
 #include "weir/core/mutex.h"
 #include "weir/core/now.h"
@@ -198,6 +201,25 @@ TEST(Runtime, AMutexExcludesTasksOnAllProcessors) {
     co_return;
   }));
   EXPECT_EQ(counter, 16 * 500);
+}
+
+// No stand-in comes: only another processor can run what the first has woken.
+TEST(Runtime, WhatATaskHasWokenRunsElsewhereIfItGoesOnForLong) {
+  const internal::Watchdog watchdog("a run-next slot that nobody robs");
+  Runtime runtime({.processors = 2, .stuck_after = Duration::zero()});
+  internal::Spawner spawn;
+  Event wanted;
+  std::atomic<bool> answered{false};
+  const auto answer = [](Context& context, Event& event, std::atomic<bool>& done) -> task<> {
+    EXPECT_TRUE(co_await event.wait(context));
+    done = true;
+  };
+  EXPECT_TRUE(runtime.run([&](Scope& root) -> task<> {
+    spawn(root, answer(root.context(), wanted, answered));
+    while (wanted.waiters() == 0) co_await yield();
+    wanted.set();
+    while (!answered) std::this_thread::yield();
+  }));
 }
 
 TEST(Runtime, RunsOnce) {

@@ -6,13 +6,13 @@
 //   if (Result<Job>* job = std::get_if<0>(&*chosen)) ...         // closed(*job) tells its end
 //
 // Cases: on_send() and on_receive() of a Channel, on_set() of an Event, on_zero()
-// of a WaitGroup, on_acquire() of a Semaphore, on_lock() of a mutex; after() and
-// at(). The value is a variant: its index is the case, and it holds what
-// awaiting that operation alone gives, an error of its own (closed, too many
-// wait) included.
+// of a WaitGroup, on_acquire() of a Semaphore or a Limit, on_lock() of a mutex;
+// after() and at(). The value is a variant: its index is the case, and it holds
+// what awaiting that operation alone gives, an error of its own (closed, too
+// many wait) included.
 //
-// Of several that are ready one is taken from a random place on, so that none
-// starves; Go's rule. A nil channel of Go's is a case left out.
+// Of several that are ready each is as likely to be taken, so that none starves;
+// Go's rule. A nil channel of Go's is a case left out.
 #pragma once
 
 #include <array>

@@ -319,5 +319,56 @@ TEST(SelectInASimulation, ChoosesByTheSeed) {
   EXPECT_NE(order_of(1), order_of(2));
 }
 
+// Four cases, of which the first is never ready and the others always are: how
+// often each is chosen.
+task<> count_choices(Context& context, std::array<int, 4>& counts) {
+  Channel<int> never({});
+  Channel<int> stored({.capacity = 1});
+  Event set({.set = true});
+  Semaphore free({.units = 1});
+  (void)stored.try_send(0);
+  for (int i = 0; i < 3000; ++i) {
+    const auto chosen =
+        co_await select(context, never.on_receive(), stored.on_receive(), set.on_set(), free.on_acquire());
+    ++counts.at(chosen->index());
+    if (chosen->index() == 1) (void)stored.try_send(0);
+    if (chosen->index() == 3) free.release();
+  }
+}
+
+TEST(SelectChoice, EachThatIsReadyIsAsLikely) {
+  std::array<int, 4> counts{};
+  Simulation simulation({.seed = 1});
+  Runtime runtime({.processors = 1, .simulation = &simulation});
+  EXPECT_TRUE(runtime.run([&](Scope& root) { return count_choices(root.context(), counts); }));
+  EXPECT_EQ(counts[0], 0);
+  for (const std::size_t ready : {1, 2, 3}) EXPECT_NEAR(counts.at(ready), 1000, 100) << ready;
+}
+
+task<> send_often(Context& context, Channel<int>& channel) {
+  while (co_await channel.send(context, 1)) {
+  }
+}
+
+TEST(SelectChoice, ASenderThatWaitsIsAsLikelyAsAValueThatIsStored) {
+  std::array<int, 2> counts{};
+  Spawner spawn;
+  Simulation simulation({.seed = 1});
+  Runtime runtime({.processors = 1, .simulation = &simulation});
+  EXPECT_TRUE(runtime.run([&](Scope& root) -> task<> {
+    Channel<int> unbuffered({});
+    Channel<int> stored({.capacity = 1});
+    for (int i = 0; i < 2; ++i) spawn(root, send_often(root.context(), unbuffered));
+    for (int i = 0; i < 2000; ++i) {
+      (void)stored.try_send(0);
+      while (unbuffered.waiters() == 0) co_await yield();
+      const auto chosen = co_await select(root.context(), unbuffered.on_receive(), stored.on_receive());
+      ++counts.at(chosen->index());
+    }
+    unbuffered.close();
+  }));
+  for (const int count : counts) EXPECT_NEAR(count, 1000, 100);
+}
+
 }  // namespace
 }  // namespace weir::core

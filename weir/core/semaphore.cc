@@ -38,7 +38,6 @@ void Semaphore::grant_locked() {
 }
 
 bool Semaphore::Request::refuse_now() {
-  if (!refusable_) return false;
   if (weight_ > semaphore_.units()) {
     refuse(Refusal::too_large);
   } else if (semaphore_.waiters_max_ == 0) {
@@ -48,7 +47,7 @@ bool Semaphore::Request::refuse_now() {
 }
 
 bool Semaphore::Request::enqueue_locked() {
-  if (refusable_ && semaphore_.waiters() >= semaphore_.waiters_max_) {
+  if (semaphore_.waiters() >= semaphore_.waiters_max_) {
     refuse(Refusal::queue_full);
     return false;
   }

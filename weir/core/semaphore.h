@@ -38,7 +38,7 @@ class Semaphore {
   class Request;
   // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): final, where it is defined
   class Acquiring;
-  using Acquire = internal::Await<Acquiring>;
+  using Acquire = internal::QuickAwait<Acquiring>;
 
   explicit Semaphore(Options options);
   ~Semaphore();
@@ -102,23 +102,17 @@ class Semaphore {
   IntrusiveList<Request> waiters_;               // guarded by lock_
 };
 
-// What stands in the queue: of the semaphore itself, or of a mutex made of it.
+// What stands in the queue: of the semaphore itself, or of a shared mutex.
 class Semaphore::Request : public internal::Operation {
  public:
-  bool try_now() final { return semaphore_.try_acquire(weight_) || refuse_now(); }
+  bool try_now() override { return semaphore_.try_acquire(weight_) || refuse_now(); }
   bool try_locked() final { return semaphore_.try_acquire(weight_); }
-  bool enqueue_locked() final;
+  bool enqueue_locked() override;
   void leave_locked() final;
 
  protected:
-  // Not refusable: waits even where too many do. Its user sees to a bound.
-  enum class Refusable : bool { no, yes };
-
-  Request(Semaphore& semaphore, std::uint64_t weight, WaitReason reason, Refusable refusable = Refusable::yes)
-      : Operation(&semaphore.lock_, reason),
-        semaphore_(semaphore),
-        weight_(weight),
-        refusable_(refusable == Refusable::yes) {}
+  Request(Semaphore& semaphore, std::uint64_t weight, WaitReason reason)
+      : Operation(&semaphore.lock_, reason), semaphore_(semaphore), weight_(weight) {}
   ~Request() = default;
 
   std::uint64_t weight() const { return weight_; }
@@ -131,13 +125,19 @@ class Semaphore::Request : public internal::Operation {
 
   Semaphore& semaphore_;
   const std::uint64_t weight_;
-  const bool refusable_;
 };
 
 class Semaphore::Acquiring final : public Request {
  public:
   using Value = Result<>;
+  struct Now {
+    Semaphore& semaphore;
+    std::uint64_t weight;
+    bool try_now() const { return semaphore.try_acquire(weight); }
+    Value took() const { return {}; }
+  };
 
+  explicit Acquiring(Now now) : Acquiring(now.semaphore, now.weight) {}
   Acquiring(Semaphore& semaphore, std::uint64_t weight) : Request(semaphore, weight, WaitReason::semaphore) {}
 
   Result<> take() const {
@@ -148,7 +148,7 @@ class Semaphore::Acquiring final : public Request {
 };
 
 inline Semaphore::Acquire Semaphore::acquire(Context& context, std::uint64_t weight, TimePoint deadline) {
-  return {context, deadline, *this, weight};
+  return {context, deadline, {*this, weight}};
 }
 
 inline Semaphore::Acquiring Semaphore::on_acquire(std::uint64_t weight) { return {*this, weight}; }

@@ -62,4 +62,45 @@ class [[nodiscard]] Await {
   Waiting waiting_;
 };
 
+// The same for an operation that most often takes effect by an atomic operation
+// or two: it is made only where that fails. Op::Now is what it is made from:
+//
+//   struct Now {
+//     bool try_now();     // whether it took effect; false also where it will be refused
+//     Value took() const; // then
+//   };
+template <typename Op>
+class [[nodiscard]] QuickAwait {
+ public:
+  QuickAwait(Context& context, TimePoint deadline, typename Op::Now now)
+      : context_(context), deadline_(deadline), now_(now) {}
+
+  bool await_ready() { return now_.try_now(); }
+  bool await_suspend(TaskHandle task) {
+    Slow& slow = slow_.emplace(context_, deadline_, now_);
+    return !slow.operation.try_now() && slow.waiting.suspend(slow.operation, task);
+  }
+  typename Op::Value await_resume() {
+    if (!slow_) [[likely]]
+      return now_.took();
+    if (!slow_->waiting.succeeded(slow_->operation)) [[unlikely]] {
+      return std::unexpected(slow_->waiting.error(slow_->operation));
+    }
+    return slow_->operation.take();
+  }
+
+ private:
+  struct Slow {
+    Slow(Context& context, TimePoint deadline, typename Op::Now now)
+        : operation(now), waiting(context, deadline) {}
+    Op operation;
+    Waiting waiting;
+  };
+
+  Context& context_;
+  const TimePoint deadline_;
+  typename Op::Now now_;
+  std::optional<Slow> slow_;
+};
+
 }  // namespace weir::core::internal

@@ -60,7 +60,7 @@ ChannelCore::~ChannelCore() {
   if (slots_ != nullptr) ::operator delete(slots_, std::align_val_t(type_.slot_align));
 }
 
-void ChannelCore::construct(void* to, void* from) const {
+inline void ChannelCore::construct(void* to, void* from) const {
   if (type_.trivial_size == sizeof(std::uint64_t)) {
     std::memcpy(to, from, sizeof(std::uint64_t));
   } else if (type_.trivial_size != 0) {
@@ -144,7 +144,7 @@ ChannelReceive* ChannelCore::next_receiver() {
   return receiver;
 }
 
-bool ChannelCore::hand_over(void* to, void* from, Operation& other) const {
+inline bool ChannelCore::hand_over(void* to, void* from, Operation& other) const {
   // Several cases of a select may offer one value: only who has won takes it.
   if (!other.alone()) {
     if (!other.fulfil()) return false;
@@ -157,7 +157,7 @@ bool ChannelCore::hand_over(void* to, void* from, Operation& other) const {
   return false;
 }
 
-bool ChannelCore::send_locked(ChannelSend& send) {
+inline bool ChannelCore::send_locked(ChannelSend& send) {
   freeze();
   if (closed_) {
     send.refuse(Operation::Refusal::closed);
@@ -177,7 +177,7 @@ bool ChannelCore::send_locked(ChannelSend& send) {
   return true;
 }
 
-bool ChannelCore::receive_locked(ChannelReceive& receive) {
+inline bool ChannelCore::receive_locked(ChannelReceive& receive) {
   freeze();
   if (!empty_locked()) {
     std::byte* taken = full_slot_locked();
@@ -229,6 +229,8 @@ std::size_t ChannelCore::waiters() const {
   return senders_count_ + receivers_count_;
 }
 
+bool ChannelSend::try_locked() { return core_.send_locked(*this); }
+
 bool ChannelSend::enqueue_locked() {
   if (core_.senders_count_ >= core_.waiters_max_) {
     refuse(core_.waiters_max_ == 0 ? Refusal::at_limit : Refusal::queue_full);
@@ -247,6 +249,8 @@ void ChannelSend::leave_locked() {
   }
   core_.thaw();
 }
+
+bool ChannelReceive::try_locked() { return core_.receive_locked(*this); }
 
 bool ChannelReceive::enqueue_locked() {
   if (core_.receivers_count_ >= core_.waiters_max_) {

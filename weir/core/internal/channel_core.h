@@ -164,7 +164,8 @@ class ChannelCore {
 
 class ChannelSend : public Operation {
  public:
-  bool try_locked() final { return core_.send_locked(*this); }
+  bool is_told_by_lock() const final { return core_.frozen(); }
+  bool try_locked() final;
   bool enqueue_locked() final;
   void leave_locked() final;
 
@@ -183,7 +184,8 @@ class ChannelSend : public Operation {
 
 class ChannelReceive : public Operation {
  public:
-  bool try_locked() final { return core_.receive_locked(*this); }
+  bool is_told_by_lock() const final { return core_.frozen(); }
+  bool try_locked() final;
   bool enqueue_locked() final;
   void leave_locked() final;
 

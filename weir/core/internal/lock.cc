@@ -2,6 +2,7 @@
 
 #include <linux/futex.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 namespace weir::core::internal {
@@ -9,6 +10,7 @@ namespace {
 
 // Longer than any section that this lock guards, shorter than a sleep.
 constexpr int kSpins = 100;
+constexpr timespec kSleep{.tv_sec = 0, .tv_nsec = 1'000'000};
 
 void relax() {
 #if defined(__x86_64__)
@@ -30,7 +32,7 @@ void Lock::lock_slow() {
     relax();
   }
   while (state_.exchange(kContended, std::memory_order_acquire) != kFree) {
-    syscall(SYS_futex, &state_, FUTEX_WAIT_PRIVATE, kContended, nullptr, nullptr, 0);
+    syscall(SYS_futex, &state_, FUTEX_WAIT_PRIVATE, kContended, &kSleep, nullptr, 0);
   }
 }
 

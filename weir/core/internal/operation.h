@@ -38,6 +38,8 @@ class Operation : public ListNode<> {
   // Takes effect if it can without the lock, and says whether it did. May say
   // no where try_locked() would say yes.
   virtual bool try_now() = 0;
+  // After that: whether it may have, for try_locked() would know better.
+  virtual bool is_told_by_lock() const { return false; }
 
   // Guards the queue. Null: there is none, and the wait ends at due() instead.
   Lock* source_lock() const { return lock_; }
@@ -84,6 +86,7 @@ class Operation : public ListNode<> {
   Operation(Lock* lock, WaitReason reason) : lock_(lock), reason_(reason) {}
   ~Operation() = default;
 
+  Parking& parking() const { return *parking_; }
   bool refused() const { return refusal_ != Refusal::none; }
   Error error() const;
 

@@ -8,6 +8,7 @@
 #include "weir/core/internal/scheduler.h"
 #include "weir/core/internal/shake.h"
 #include "weir/core/now.h"
+#include "weir/core/runtime.h"
 
 namespace weir::core::internal {
 namespace {
@@ -27,6 +28,9 @@ constexpr Duration kOverdue = 1ms;
 // A pair of tasks that keep waking one another gives way to the ring.
 constexpr std::uint32_t kNextInARowMax = 16;
 constexpr int kStealRounds = 4;
+// What a task has woken last is left to its own processor for so long: most who
+// wake another are about to wait. The system adds some 50 us to so short a sleep.
+constexpr Duration kNextIsLeft = 10us;
 // The cached time is read anew when this many cycles have passed, about 5 us:
 // the counter runs at 2 to 3 GHz on x86-64, at 25 MHz to 1 GHz on arm64.
 #if defined(__aarch64__)
@@ -42,7 +46,11 @@ constexpr std::uint64_t kClockCyclesMax = 12'000;
 }  // namespace
 
 Processor::Processor(Scheduler& scheduler, unsigned number, TimePoint start)
-    : scheduler_(scheduler), now_(start), polled_at_(start), random_(number * 2'654'435'761u + 1) {}
+    : scheduler_(scheduler),
+      now_(start),
+      runtime_number_(scheduler.runtime().number()),
+      polled_at_(start),
+      random_(number * 2'654'435'761u + 1) {}
 
 [[gnu::noinline]] Processor* Processor::current_or_null() { return current_processor; }
 
@@ -129,7 +137,11 @@ Runnable* Processor::find_runnable() {
       scheduler_.stop_spinning(*this);
       return found;
     }
-    park();
+    if (std::exchange(dozes_, false)) {
+      doze();
+    } else {
+      park();
+    }
   }
 }
 
@@ -171,8 +183,21 @@ Runnable* Processor::steal() {
   return nullptr;
 }
 
-Runnable* Processor::steal_from(Seat& seat, bool with_next) {
+// Whether the run-next slot of `victim`, whose ring is empty, may be robbed:
+// when it was there the last time, before a doze, and the same task still runs.
+bool Processor::leaves_next_alone(const Processor& victim) {
+  if (!victim.queue_.has_next()) return false;
+  const std::uint32_t step = victim.step();
+  if (left_ == &victim && left_step_ == step) return false;
+  left_ = &victim;
+  left_step_ = step;
+  dozes_ = true;
+  return true;
+}
+
+Runnable* Processor::steal_from(Seat& seat, bool last_round) {
   Processor& victim = *seat.holder.load(std::memory_order_acquire);
+  const bool with_next = last_round && !leaves_next_alone(victim);
   if (Runnable* stolen = queue_.steal_from(victim.queue_, with_next)) {
     bump(steals_);
     return stolen;
@@ -180,6 +205,17 @@ Runnable* Processor::steal_from(Seat& seat, bool with_next) {
   // Its holder may be busy with one task for long: its timers are ours.
   fire_timers(seat.timers);
   return take_local();
+}
+
+// It spins all the while: nobody needs to wake it for what becomes runnable.
+void Processor::doze() {
+  if (seat_->claim_poller()) {
+    if (!scheduler_.stopping()) {
+      seat_->poller->poll(now_, std::min(saturating_add(now_, kNextIsLeft), seat_->timers.next()));
+    }
+    seat_->release_poller();
+  }
+  clock_cycles_ = 0;
 }
 
 void Processor::park() {
@@ -272,6 +308,15 @@ void Processor::ready(Runnable& runnable) {
     return;
   }
   wake_another();
+}
+
+[[gnu::noinline]] void Processor::make_runnable(Runnable& runnable, std::uint8_t runtime) {
+  Processor* processor = current_processor;
+  if (processor != nullptr && processor->runtime_number_ == runtime) [[likely]] {
+    processor->ready(runnable);
+  } else {
+    Runtime::numbered(runtime).scheduler().inject(runnable);
+  }
 }
 
 // Nobody steals here any more, or the ring is full.

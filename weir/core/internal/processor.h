@@ -44,6 +44,8 @@ class Processor {
   // A task whose wait has ended: runs next when a task of this processor woke
   // it, in arrival order when its timer or its poller did. Owner.
   void ready(Runnable& runnable);
+  // The same from any thread, for the runtime with that number.
+  static void make_runnable(Runnable& runnable, std::uint8_t runtime);
   // Behind all that is runnable here. Owner.
   void yield(Runnable& runnable) { enqueue(runnable); }
 
@@ -52,6 +54,7 @@ class Processor {
   // The seat's: two workers have it at once while one of them is stuck.
   unsigned index() const { return seat_->index; }
   Runtime& runtime() const;
+  std::uint8_t runtime_number() const { return runtime_number_; }
   // At most a few microseconds old. Owner.
   TimePoint now() {
     read_clock();
@@ -103,7 +106,9 @@ class Processor {
   Runnable* take_local();
   Runnable* take_global(std::uint32_t most);
   Runnable* steal();
-  Runnable* steal_from(Seat& seat, bool with_next);
+  Runnable* steal_from(Seat& seat, bool last_round);
+  bool leaves_next_alone(const Processor& victim);
+  void doze();
   void park();
   Seat& neighbour() const;
   void look_at_neighbour();
@@ -145,6 +150,7 @@ class Processor {
   std::uint32_t next_in_a_row_ = 0;  // run-next slots taken since the ring was last looked at
   bool spinning_ = false;            // also written by the waker, while this is parked
   std::atomic<bool> unseated_{false};
+  const std::uint8_t runtime_number_;
 
   // Owner only.
   TimePoint polled_at_;  // among tasks
@@ -153,7 +159,11 @@ class Processor {
   RunQueue queue_;
   ForkStack forks_;
 
-  std::uint32_t random_;  // owner only
+  // Owner only.
+  std::uint32_t random_;
+  const Processor* left_ = nullptr;  // whose run-next was left alone last, and in which step of it
+  std::uint32_t left_step_ = 0;
+  bool dozes_ = false;  // for that, instead of parking
   // Owner writes, anyone reads.
   std::atomic<std::uint64_t> spawned_{0};
   std::atomic<std::uint64_t> finished_{0};

@@ -58,7 +58,8 @@ class RunQueue {
     if (Runnable* next = next_.load(std::memory_order_acquire)) visit(next);
   }
 
-  // Anyone; a snapshot that may be stale.
+  // Anyone; snapshots that may be stale.
+  bool has_next() const { return next_.load(std::memory_order_relaxed) != nullptr; }
   bool empty() const;
   std::uint32_t size() const;
 

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <functional>
 #include <mutex>
+#include <utility>
 
 #include "weir/core/internal/processor.h"
 #include "weir/core/internal/scheduler.h"
@@ -28,6 +30,7 @@ class AllLocks {
   ~AllLocks() {
     while (count_ > 0) locks_[--count_]->unlock();
   }
+  bool empty() const { return count_ == 0; }
   AllLocks(const AllLocks&) = delete;
   AllLocks& operator=(const AllLocks&) = delete;
 
@@ -56,22 +59,34 @@ class AllLocks {
   return static_cast<std::size_t>((std::uint64_t{random} * bound) >> 32);
 }
 
+// Fisher and Yates, as far as it takes. From a random place on and around would
+// prefer what stands behind a case that is not ready.
 template <typename Visit>
-std::size_t SelectCore::find_from_random(Cases cases, Visit visit) {
-  std::size_t index = cases.size() == 1 ? 0 : random_below(cases.size());
-  for (std::size_t i = 0; i < cases.size(); ++i) {
-    if (visit(*cases[index])) return index;
-    if (++index == cases.size()) index = 0;
+std::size_t SelectCore::find_in_random_order(Cases cases, Visit visit) {
+  static constexpr auto kInOrder = [] {
+    std::array<std::uint8_t, kCasesMax> order{};
+    for (std::size_t i = 0; i < kCasesMax; ++i) order[i] = static_cast<std::uint8_t>(i);
+    return order;
+  }();
+  std::array<std::uint8_t, kCasesMax> order = kInOrder;
+  const std::size_t count = cases.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    if (count - i > 1) std::swap(order[i], order[i + random_below(count - i)]);
+    if (visit(*cases[order[i]])) return order[i];
   }
   return kNone;
 }
 
+// A case that only its lock can tell of is asked under it at once: otherwise those
+// that need none would always come first.
 std::size_t SelectCore::try_now(Cases cases) {
-  return find_from_random(cases, [](Operation& operation) { return operation.try_now(); });
+  return find_in_random_order(cases, [](Operation& operation) {
+    return operation.try_now() || (operation.is_told_by_lock() && operation.try_without_waiting());
+  });
 }
 
 std::size_t SelectCore::try_locked(Cases cases) {
-  return find_from_random(cases, [](Operation& operation) { return operation.try_locked(); });
+  return find_in_random_order(cases, [](Operation& operation) { return operation.try_locked(); });
 }
 
 std::size_t SelectCore::try_without_waiting(Cases cases) {
@@ -96,24 +111,23 @@ std::size_t SelectCore::enqueue_locked(Cases cases) {
 }
 
 bool SelectCore::suspend(Cases cases, TaskHandle task) {
-  {
-    const AllLocks locks(cases);
-    WEIR_SHAKE_HERE("select: locked");
-    chosen_ = try_locked(cases);
-    if (chosen_ == kNone) chosen_ = enqueue_locked(cases);
-    if (chosen_ != kNone) {
-      for (Operation* operation : cases) operation->leave_locked();
-      wait_.reset();
-      return false;
-    }
+  Processor& processor = Processor::current();
+  processor.forks().settle();
+  const AllLocks locks(cases);
+  WEIR_SHAKE_HERE("select: locked");
+  chosen_ = try_locked(cases);
+  if (chosen_ == kNone) chosen_ = enqueue_locked(cases);
+  if (chosen_ != kNone) {
+    for (Operation* operation : cases) operation->leave_locked();
+    wait_.reset();
+    return false;
   }
-  WEIR_SHAKE_HERE("select: queued");
-  return wait_->suspend(task);
+  return locks.empty() ? wait_->suspend(task) : wait_->suspend_locked(task, processor);
 }
 
 std::size_t SelectCore::finish(Cases cases) {
   if (!wait_) return chosen_;
-  outcome_ = wait_->finish();
+  // The locks first: suspend() may be under way still, on another thread.
   for (std::size_t i = 0; i < cases.size(); ++i) {
     Lock* lock = cases[i]->source_lock();
     if (lock == nullptr) continue;
@@ -122,6 +136,7 @@ std::size_t SelectCore::finish(Cases cases) {
     cases[i]->leave_locked();
     if (cases[i]->fulfilled()) chosen_ = i;
   }
+  outcome_ = wait_->finish();
   if (outcome_ == Wake::deadline) chosen_ = first_due(cases);
   return chosen_;
 }

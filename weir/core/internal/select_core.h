@@ -4,7 +4,7 @@
 // Whether a case is ready is asked, and the queues are joined, with the locks
 // of all of them held, so that nothing happens between the one and the other
 // (as in Go). Locks are taken in the order of their addresses; a case that
-// takes effect without waiting is found before, without them.
+// takes effect without waiting is found before, with no other's lock.
 #pragma once
 
 #include <cstddef>
@@ -38,10 +38,10 @@ class SelectCore {
   Error error() const { return Wait::error(outcome_, label(WaitReason::select)); }
 
  private:
-  // Calls visit(operation) from a random case on, around, until it returns true;
-  // the index, or kNone.
+  // Calls visit(operation) in a random order, each as likely, until it returns
+  // true; the index, or kNone.
   template <typename Visit>
-  static std::size_t find_from_random(Cases cases, Visit visit);
+  static std::size_t find_in_random_order(Cases cases, Visit visit);
   static std::size_t random_below(std::size_t bound);
   static std::size_t try_now(Cases cases);
   static std::size_t try_locked(Cases cases);
