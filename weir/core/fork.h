@@ -30,6 +30,7 @@
 #include <cstdint>
 #include <exception>
 #include <limits>
+#include <optional>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -52,68 +53,53 @@ struct ResultOfTask<task<T>> {
 template <typename Make>
 using PartResult = ResultOfTask<std::invoke_result_t<Make&, std::size_t>>::type;
 
+struct NoResults {};
+
 template <typename Make, typename Results>
 class Forking : public ForkPoint {
  public:
   using T = PartResult<Make>;
 
-  Forking(Limit& limit, std::uint32_t count, Make make, Results results)
-      : ForkPoint(limit, count, &Forking::ended, &Forking::launch),
-        make_(std::move(make)),
-        results_(std::move(results)) {}
+  // `results`: none where they are kept here.
+  template <typename... Given>
+  Forking(Limit& limit, std::uint32_t count, Make make, Given... results)
+      : ForkPoint(limit, count, kKind), make_(std::move(make)), results_(results...) {}
 
   bool await_ready() const noexcept { return false; }
   template <std::derived_from<TaskPromise> Promise>
-  std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> parent) {
+  bool await_suspend(std::coroutine_handle<Promise> parent) {
     begin(parent);
-    return next();
+    return !run_parts();
   }
   Results await_resume() {
-    if (last_) {
-      // It was the parent's to take.
-      const Destroyed frame(running_);
-      keep(part_, running_.promise());
-    }
     rethrow();
     return std::move(results_);
   }
 
  private:
-  using Frame = std::coroutine_handle<typename task<T>::promise_type>;
-  struct Destroyed {
-    explicit Destroyed(Frame of) : frame(of) {}
-    ~Destroyed() { frame.destroy(); }
-    Frame frame;
-  };
-
-  std::coroutine_handle<> next() {
-    if (!take(part_)) return strand_ended();
-    try {
-      running_ = make_(part_).release();
-    } catch (...) {
-      fail(std::current_exception());
-      return strand_ended();
+  // True: all have ended. False: the strand waits, and `this` may be gone.
+  bool run_parts() {
+    ForkStack& stack = ForkStack::current();
+    const std::uint64_t calls = stack.push(*this);
+    while (std::optional<std::uint32_t> part = take(stack)) {
+      std::coroutine_handle<typename task<T>::promise_type> frame;
+      try {
+        frame = make_(*part).release();
+      } catch (...) {
+        fail(std::current_exception());
+        break;
+      }
+      if constexpr (!std::is_void_v<T>) result = &results_[*part];
+      frame.promise().part_of(*this);
+      if (stack.is_asked_to_yield()) [[unlikely]] {
+        yield(frame.promise());
+        return false;
+      }
+      frame.resume();
+      if (stack.calls() != calls) [[unlikely]]
+        return false;
     }
-    last_ = is_last_alone();
-    if (last_) {
-      running_.promise().awaited_by(parent());
-    } else {
-      running_.promise().part_of(*this);
-    }
-    if (yields()) [[unlikely]]
-      return yield(running_.promise());
-    return running_;
-  }
-
-  static std::coroutine_handle<> ended(PartOwner& owner) {
-    auto& self = static_cast<Forking&>(owner);
-    try {
-      const Destroyed frame(self.running_);
-      self.keep(self.part_, self.running_.promise());
-    } catch (...) {
-      self.fail(std::current_exception());
-    }
-    return self.next();
+    return end(stack);
   }
 
   static task<void> launch(ForkPoint& point, std::uint32_t part) {
@@ -128,23 +114,13 @@ class Forking : public ForkPoint {
     }
   }
 
-  template <typename Promise>
-  void keep(std::uint32_t part, Promise& promise) {
-    if constexpr (std::is_void_v<T>) {
-      promise.take();
-    } else {
-      results_[part] = promise.take();
-    }
-  }
+  static constexpr Kind kKind{
+      .run_parts = [](ForkPoint& point) { return static_cast<Forking&>(point).run_parts(); },
+      .launch = &Forking::launch};
 
   Make make_;
   [[no_unique_address]] Results results_;
-  std::uint32_t part_ = 0;  // the one that the strand runs
-  Frame running_;
-  bool last_ = false;  // and all the others have ended: it is as if the parent awaited it
 };
-
-struct NoResults {};
 
 }  // namespace internal
 
@@ -154,7 +130,7 @@ template <std::size_t count, typename Make>
   using T = internal::PartResult<Make>;
   using Results = std::conditional_t<std::is_void_v<T>, internal::NoResults,
                                      std::array<std::conditional_t<std::is_void_v<T>, char, T>, count>>;
-  return internal::Forking<Make, Results>(forks, count, std::move(make), Results{});
+  return internal::Forking<Make, Results>(forks, count, std::move(make));
 }
 
 // As many parts as `results` has elements, which get the results. Awaits `results`.

@@ -28,6 +28,7 @@ const void* TaskPromise::awaiting() const {
 void TaskPromise::unhandled_exception() noexcept {
   switch (owner_ & kOwnerBits) {
     case kSpawned: owner<Scope>().fail(nullptr, std::current_exception()); break;
+    case kPart: static_cast<ForkPoint&>(owner<PartOwner>()).fail(std::current_exception()); break;
     case kForked: owner<ForkPoint>().fail(std::current_exception()); break;
     default: exception_ = std::current_exception(); break;
   }
@@ -41,6 +42,11 @@ void TaskPromise::forked_by(ForkPoint& fork, Permit permit, task<void> part) {
 
 std::coroutine_handle<> TaskPromise::tell_owner(std::coroutine_handle<> frame, const Error* error) noexcept {
   const std::uintptr_t kind = owner_ & kOwnerBits;
+  if (kind == kPart) {
+    auto& fork = static_cast<ForkPoint&>(owner<PartOwner>());
+    frame.destroy();
+    return fork.part_ended();
+  }
   Processor::current().count_finished();
   if (kind == kForked) {
     ForkPoint& fork = owner<ForkPoint>();

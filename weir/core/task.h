@@ -45,10 +45,13 @@ class ForkPoint;
 template <typename Make, typename Results>
 class Forking;
 
-// Whom a part of a fork tells its end that runs in its parent.
+// What the end of a part looks at that runs in its parent, whatever the type of
+// the fork.
 struct PartOwner {
-  // What to resume.
-  std::coroutine_handle<> (*part_ended)(PartOwner& owner);
+  void* result = nullptr;  // a T, which gets what the part gives
+  // The parent called the part and has not been left since: when the part has
+  // ended it returns, as a function does.
+  bool calls = false;
 };
 
 // What every task's frame begins with: whom its end is told to. A task is
@@ -91,11 +94,8 @@ class TaskPromise : public Runnable {
 
   // What to resume once the task has ended. The frame may be gone on return.
   std::coroutine_handle<> ended(std::coroutine_handle<> frame, const Error* error) noexcept {
-    switch (owner_ & kOwnerBits) {
-      case kAwaiting: return std::coroutine_handle<>::from_address(reinterpret_cast<void*>(owner_));
-      case kPart: return owner<PartOwner>().part_ended(owner<PartOwner>());
-      default: return tell_owner(frame, error);
-    }
+    if ((owner_ & kOwnerBits) != kAwaiting) return tell_owner(frame, error);
+    return std::coroutine_handle<>::from_address(reinterpret_cast<void*>(owner_));
   }
   // For who reads it while it is suspended.
   PackedSite site() const { return site_; }
@@ -108,6 +108,12 @@ class TaskPromise : public Runnable {
   // Of an awaited task.
   void rethrow() const {
     if (exception_) std::rethrow_exception(exception_);
+  }
+
+ protected:
+  // Whose part it is, in whose parent it runs; or null.
+  PartOwner* calling_fork() const {
+    return (owner_ & kOwnerBits) == kPart ? &owner<PartOwner>() : nullptr;
   }
 
  private:
@@ -150,6 +156,17 @@ struct ValuePromise : TaskPromise {
     rethrow();
     return std::move(*value);
   }
+  // Of a part. True: it was called, and has only to return.
+  bool return_to_fork() noexcept {
+    const PartOwner* const fork = calling_fork();
+    if (fork == nullptr) return false;
+    try {
+      if (value) *static_cast<T*>(fork->result) = std::move(*value);
+    } catch (...) {
+      unhandled_exception();
+    }
+    return fork->calls;
+  }
   const Error* error() const {
     if constexpr (std::is_same_v<T, Result<>>) {
       if (value && !value->has_value()) return &value->error();
@@ -161,11 +178,17 @@ struct ValuePromise : TaskPromise {
 struct VoidPromise : TaskPromise {
   void return_void() const noexcept {}
   void take() const { rethrow(); }
+  bool return_to_fork() const noexcept {
+    const PartOwner* const fork = calling_fork();
+    return fork != nullptr && fork->calls;
+  }
   const Error* error() const { return nullptr; }
 };
 
 struct FinalAwaiter {
-  bool await_ready() const noexcept { return false; }
+  bool returns;  // the frame's end is that of a call: nobody is to be resumed
+
+  bool await_ready() const noexcept { return returns; }
   template <typename Promise>
   std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> finished) const noexcept {
     return finished.promise().ended(finished, finished.promise().error());
@@ -181,7 +204,7 @@ class [[nodiscard]] task {
   struct promise_type
       : std::conditional_t<std::is_void_v<T>, internal::VoidPromise, internal::ValuePromise<T>> {
     task get_return_object() { return task(std::coroutine_handle<promise_type>::from_promise(*this)); }
-    internal::FinalAwaiter final_suspend() const noexcept { return {}; }
+    internal::FinalAwaiter final_suspend() noexcept { return {this->return_to_fork()}; }
   };
   static_assert(alignof(promise_type) <= 2 * sizeof(void*), "Runnable::handle() finds the frame by it");
 

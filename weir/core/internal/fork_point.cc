@@ -19,54 +19,63 @@ Runnable& task_of(std::coroutine_handle<> frame) {
 
 ForkStack& ForkStack::current() { return Processor::current().forks(); }
 
-// The strand has waited since it was listed, or the stack was full.
-void ForkPoint::list_again() { ForkStack::current().push(*this); }
-
-std::coroutine_handle<> ForkPoint::yield(TaskPromise& part) {
-  yields_ = false;
+void ForkPoint::yield(TaskPromise& part) {
   Processor& processor = Processor::current();
   processor.forks().settle();
   processor.forks().yielded();
   processor.yield(part);
-  return std::noop_coroutine();
 }
 
-std::coroutine_handle<> ForkPoint::join() noexcept {
-  if (stack_ != nullptr) stack_->pop(*this);  // parts were left out
-  if (!helped_) return parent_;
+bool ForkPoint::join() noexcept {
   WEIR_SHAKE_HERE("fork: strand ended");
+  // acquire, as below: all have ended.
+  if (running_.load(std::memory_order_acquire) == 1) return true;
   // Those outside of this one wait with it: they are settled while nobody can
   // resume the parent yet.
   Processor& processor = Processor::current();
   processor.forks().settle();
   task_of(parent_).waits_for(WaitReason::fork, coarse(processor.time_of_step()));
-  return task_ended();
+  return leave();
+}
+
+std::coroutine_handle<> ForkPoint::part_ended() noexcept {
+  const std::coroutine_handle<> parent = parent_;
+  return kind_.run_parts(*this) ? parent : std::noop_coroutine();
 }
 
 std::coroutine_handle<> ForkPoint::task_ended() noexcept {
-  if (running_.fetch_sub(1, std::memory_order_acq_rel) != 1) return std::noop_coroutine();
+  return leave() ? parent_ : std::noop_coroutine();
+}
+
+bool ForkPoint::leave() noexcept {
+  if (running_.fetch_sub(1, std::memory_order_acq_rel) != 1) return false;
   task_of(parent_).waits_no_more();
-  return parent_;
+  return true;
 }
 
 void ForkPoint::fail(std::exception_ptr exception) noexcept {
   if (!failed_.exchange(true, std::memory_order_relaxed)) exception_ = std::move(exception);
 }
 
+ForkPoint* ForkStack::outermost() {
+  while (bottom_ != top_ && points_[bottom_]->next_ == points_[bottom_]->count_) ++bottom_;
+  return bottom_ != top_ ? points_[bottom_] : nullptr;
+}
+
 bool ForkStack::make_task() {
-  if (bottom_ == top_) return false;
-  ForkPoint& point = *points_[bottom_];
+  ForkPoint* const outer = outermost();
+  return outer != nullptr && make_task(*outer);
+}
+
+bool ForkStack::make_task(ForkPoint& point) {
   if (point.failed() || !point.limit_.has_room()) return false;
   Result<Permit> permit = point.limit_.try_acquire();
   if (!permit) return false;
   try {
-    task<void> part = point.launch_(point, point.next_);
+    task<void> part = point.kind_.launch(point, point.next_);
     point.running_.fetch_add(1, std::memory_order_relaxed);  // the strand keeps it above zero
     point.helped_ = true;
-    if (++point.next_ == point.count_) {
-      point.stack_ = nullptr;
-      if (++bottom_ == top_) top_ = bottom_ = 0;
-    }
+    ++point.next_;
     TaskPromise::forked_by(point, std::move(*permit), std::move(part));
   } catch (const std::bad_alloc&) {
     return false;  // no memory for help: the strand does it
@@ -75,12 +84,12 @@ bool ForkStack::make_task() {
 }
 
 void ForkStack::settle_all() {
-  while (bottom_ != top_) {
-    if (make_task()) continue;
-    // The strand comes to what is left of it.
-    points_[bottom_++]->stack_ = nullptr;
+  while (ForkPoint* const outer = outermost()) {
+    if (!make_task(*outer)) ++bottom_;  // the strand comes to what is left of it
   }
-  top_ = bottom_ = 0;
+  while (top_ != 0) points_[--top_]->calls = false;
+  bottom_ = 0;
+  ++calls_;
 }
 
 }  // namespace weir::core::internal

@@ -2,11 +2,16 @@
 // are tasks of their own, and who goes on when all have ended.
 //
 // One strand at a time runs the parts of a fork that are not tasks, one after
-// another, as calls of its parent. While it can be given help, the fork is
-// listed with the worker that runs the strand. That worker alone takes parts
-// from it, and only when it has nothing else for an idle processor to steal:
-// from the outermost fork, whose parts are the largest. So a fork that nobody
-// helps with costs no atomic instruction.
+// another. It calls them: a part that never waits runs on the stack of its
+// parent's worker, and returns to it. Meanwhile the fork is listed with that
+// worker. The worker alone takes parts from it to make them tasks, and only
+// when it has nothing else for an idle processor to steal: from the outermost
+// fork, whose parts are the largest. So a fork that nobody helps with costs no
+// atomic instruction.
+//
+// When the strand is about to wait, all forks of the list are left (fork_stack.h):
+// their calls return without a result, and the end of a part goes on with what
+// is left of its fork, on whichever worker that is.
 #pragma once
 
 #include <atomic>
@@ -14,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <optional>
 #include <utility>
 
 #include "weir/base/check.h"
@@ -29,54 +35,40 @@ class ForkPoint : public PartOwner {
 
   // A part that was a task has ended; what to resume.
   std::coroutine_handle<> task_ended() noexcept;
+  // A part that was called and left has ended; what to resume.
+  std::coroutine_handle<> part_ended() noexcept;
   // Parts that have not begun are left out from now on.
   void fail(std::exception_ptr exception) noexcept;
 
   std::coroutine_handle<> parent() const { return parent_; }
 
  protected:
-  // What depends on the type of the parts, beside how they end.
-  using Launch = task<void> (*)(ForkPoint& point, std::uint32_t part);
+  // What depends on the type of the parts.
+  struct Kind {
+    // The strand runs what is left. True: all parts have ended, the parent goes on.
+    bool (*run_parts)(ForkPoint& point);
+    task<void> (*launch)(ForkPoint& point, std::uint32_t part);
+  };
 
-  ForkPoint(Limit& limit, std::uint32_t count, decltype(PartOwner::part_ended) ended, Launch launch)
-      : PartOwner{ended}, limit_(limit), launch_(launch), count_(count) {}
+  ForkPoint(Limit& limit, std::uint32_t count, const Kind& kind)
+      : kind_(kind), limit_(limit), count_(count) {}
   ~ForkPoint() = default;
 
-  void begin(std::coroutine_handle<> parent) {
-    parent_ = parent;
-    if (count_ < 2) return;
-    ForkStack& stack = ForkStack::current();
-    stack.push(*this);
-    stack.offer();
+  void begin(std::coroutine_handle<> parent) { parent_ = parent; }
+  // The strand takes the next part, if there is one.
+  std::optional<std::uint32_t> take(ForkStack& stack) {
+    if (next_ == count_ || failed()) return std::nullopt;
+    const std::uint32_t part = next_++;
+    if (next_ != count_) stack.offer();
+    return part;
   }
-  // The strand takes the next part. False: there is none.
-  bool take(std::uint32_t& part) {
-    const std::uint32_t left = count_ - next_;
-    if (left == 0 || failed()) return false;
-    part = next_++;
-    if (stack_ != nullptr && stack_->is_asked_to_yield()) [[unlikely]]
-      yields_ = true;
-    if (left == 1) {
-      if (stack_ != nullptr) stack_->pop(*this);
-    } else if (stack_ == nullptr) {
-      list_again();
-    } else if (part != 0) {
-      stack_->offer();
-    }
-    return true;
+  // The part waits behind what is runnable here. On return `this` may be gone.
+  void yield(TaskPromise& part);
+  // There was none. True: the parent goes on. False: `this` may be gone.
+  bool end(ForkStack& stack) {
+    stack.pop(*this);
+    return !helped_ || join();
   }
-  // The part that was taken waits behind what is runnable here: the worker is
-  // asked to turn to others.
-  bool yields() const { return yields_; }
-  std::coroutine_handle<> yield(TaskPromise& part);
-  // There was none: what to resume.
-  std::coroutine_handle<> strand_ended() noexcept {
-    if (stack_ == nullptr && !helped_) return parent_;
-    return join();
-  }
-
-  // After take(): nobody but the strand is or will be at work for this fork.
-  bool is_last_alone() const { return next_ == count_ && !helped_; }
 
   bool failed() const { return failed_.load(std::memory_order_relaxed); }
   void rethrow() {
@@ -86,18 +78,17 @@ class ForkPoint : public PartOwner {
  private:
   friend class ForkStack;
 
-  void list_again();
-  std::coroutine_handle<> join() noexcept;
+  bool join() noexcept;
+  // The strand or a task has no part any more. True: it was the last.
+  bool leave() noexcept;
 
+  const Kind& kind_;
   Limit& limit_;
-  const Launch launch_;
   std::coroutine_handle<> parent_;
   // Strand only, down to helped_.
-  ForkStack* stack_ = nullptr;  // where it is listed
-  std::uint32_t next_ = 0;      // the first part that has not begun
+  std::uint32_t next_ = 0;  // the first part that has not begun
   const std::uint32_t count_;
   bool helped_ = false;  // parts were made tasks
-  bool yields_ = false;
   std::atomic<bool> failed_{false};
   // Parts that are tasks, and one for the strand. Whoever brings it to zero
   // resumes the parent; acq_rel, so that the parent sees what all have written.
@@ -105,16 +96,20 @@ class ForkPoint : public PartOwner {
   std::exception_ptr exception_;  // written by who sets failed_
 };
 
-inline void ForkStack::push(ForkPoint& point) {
-  if (top_ == kPoints) return;
+inline std::uint64_t ForkStack::push(ForkPoint& point) {
+  WEIR_DCHECK(top_ < kPoints, "the part was to yield");
   points_[top_++] = &point;
-  point.stack_ = this;
+  point.calls = true;
+  if (top_ == kPoints) [[unlikely]]
+    ask_to_yield();
+  return calls_;
 }
 
 inline void ForkStack::pop(ForkPoint& point) {
   WEIR_DCHECK(points_[top_ - 1] == &point, "forks end from the inside out");
-  point.stack_ = nullptr;
-  if (--top_ == bottom_) top_ = bottom_ = 0;
+  point.calls = false;
+  --top_;
+  if (bottom_ > top_) bottom_ = top_;
 }
 
 }  // namespace weir::core::internal

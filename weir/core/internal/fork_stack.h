@@ -1,5 +1,9 @@
-// The forks of the strand that a worker runs, outermost first: where help is
-// asked for and given. Empty whenever the worker runs no task.
+// The forks whose parts a worker has called and which have not returned,
+// outermost first: where help is asked for and given. Empty whenever the worker
+// runs no task.
+//
+// Whoever suspends a task calls settle() first, before anybody can resume it:
+// until then the forks of the list count on the return of what they called.
 #pragma once
 
 #include <array>
@@ -20,14 +24,19 @@ class ForkStack {
   // Where an idle processor looks for work; null: there is no other processor.
   void serve(const RunQueue* queue) { queue_ = queue; }
 
-  void push(ForkPoint& point);
+  // Gives calls().
+  std::uint64_t push(ForkPoint& point);
   void pop(ForkPoint& point);
+  // Another number: the forks that were listed have been left. What they called
+  // may run anywhere, and they may be gone.
+  std::uint64_t calls() const { return calls_; }
   // The strand is about to wait: whatever may become a task does so now, for
-  // the worker turns to others.
+  // the worker turns to others, and all are left.
   void settle() {
-    if (bottom_ != top_) settle_all();
+    if (top_ != 0) settle_all();
   }
-  // The strand has run for long; at the next part others have their turn. Any thread.
+  // The strand has run for long, or called so deep that its stack should end: at
+  // the next part others have their turn. Any thread.
   void ask_to_yield() { asked_to_yield_.store(true, std::memory_order_relaxed); }
   bool is_asked_to_yield() const { return asked_to_yield_.load(std::memory_order_relaxed); }
   void yielded() { asked_to_yield_.store(false, std::memory_order_relaxed); }
@@ -38,14 +47,18 @@ class ForkStack {
   }
 
  private:
-  static constexpr std::uint32_t kPoints = 256;  // forks further inside get no help
+  static constexpr std::uint32_t kPoints = 256;
 
-  // Of the outermost.
+  // The outermost that has a part left.
+  ForkPoint* outermost();
+  // False: there is no such part, no permit or no memory.
   [[gnu::noinline]] bool make_task();
+  bool make_task(ForkPoint& point);
   void settle_all();
 
   const RunQueue* queue_ = nullptr;
-  std::uint32_t bottom_ = 0;
+  std::uint64_t calls_ = 0;
+  std::uint32_t bottom_ = 0;  // those below have no part left
   std::uint32_t top_ = 0;
   std::atomic<bool> asked_to_yield_{false};  // relaxed: a hint
   std::array<ForkPoint*, kPoints> points_{};
