@@ -30,7 +30,6 @@
 #include <cstdint>
 #include <exception>
 #include <limits>
-#include <optional>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -60,10 +59,10 @@ class Forking : public ForkPoint {
  public:
   using T = PartResult<Make>;
 
-  // `results`: none where they are kept here.
-  template <typename... Given>
-  Forking(Limit& limit, std::uint32_t count, Make make, Given... results)
-      : ForkPoint(limit, count, kKind), make_(std::move(make)), results_(results...) {}
+  Forking(Limit& limit, std::uint32_t count, Make make)
+      : ForkPoint(limit, count, kKind), make_(std::move(make)) {}
+  Forking(Limit& limit, std::uint32_t count, Make make, Results results)
+      : ForkPoint(limit, count, kKind), make_(std::move(make)), results_(results) {}
 
   bool await_ready() const noexcept { return false; }
   template <std::derived_from<TaskPromise> Promise>
@@ -81,17 +80,18 @@ class Forking : public ForkPoint {
   bool run_parts() {
     ForkStack& stack = ForkStack::current();
     const std::uint64_t calls = stack.push(*this);
-    while (std::optional<std::uint32_t> part = take(stack)) {
+    while (has_next()) {
+      const std::uint32_t part = take();
       std::coroutine_handle<typename task<T>::promise_type> frame;
       try {
-        frame = make_(*part).release();
+        frame = make_(part).release();
       } catch (...) {
         fail(std::current_exception());
         break;
       }
-      if constexpr (!std::is_void_v<T>) result = &results_[*part];
+      if constexpr (!std::is_void_v<T>) result = &results_[part];
       frame.promise().part_of(*this);
-      if (stack.is_asked_to_yield()) [[unlikely]] {
+      if (stack.is_asked() && stack.attend()) [[unlikely]] {
         yield(frame.promise());
         return false;
       }

@@ -48,10 +48,10 @@ class Forking;
 // What the end of a part looks at that runs in its parent, whatever the type of
 // the fork.
 struct PartOwner {
-  void* result = nullptr;  // a T, which gets what the part gives
+  void* result;  // a T, which gets what the part gives
   // The parent called the part and has not been left since: when the part has
   // ended it returns, as a function does.
-  bool calls = false;
+  bool calls;
 };
 
 // What every task's frame begins with: whom its end is told to. A task is
@@ -160,12 +160,14 @@ struct ValuePromise : TaskPromise {
   bool return_to_fork() noexcept {
     const PartOwner* const fork = calling_fork();
     if (fork == nullptr) return false;
+    const bool calls = fork->calls;
     try {
-      if (value) *static_cast<T*>(fork->result) = std::move(*value);
+      if (value) [[likely]]
+        *static_cast<T*>(fork->result) = std::move(*value);
     } catch (...) {
       unhandled_exception();
     }
-    return fork->calls;
+    return calls;
   }
   const Error* error() const {
     if constexpr (std::is_same_v<T, Result<>>) {

@@ -1,5 +1,6 @@
 #include "weir/core/internal/fork_point.h"
 
+#include <memory>
 #include <new>
 #include <utility>
 
@@ -17,7 +18,7 @@ Runnable& task_of(std::coroutine_handle<> frame) {
 
 }  // namespace
 
-ForkStack& ForkStack::current() { return Processor::current().forks(); }
+constinit thread_local ForkStack* forks_of_thread = nullptr;
 
 void ForkPoint::yield(TaskPromise& part) {
   Processor& processor = Processor::current();
@@ -28,8 +29,6 @@ void ForkPoint::yield(TaskPromise& part) {
 
 bool ForkPoint::join() noexcept {
   WEIR_SHAKE_HERE("fork: strand ended");
-  // acquire, as below: all have ended.
-  if (running_.load(std::memory_order_acquire) == 1) return true;
   // Those outside of this one wait with it: they are settled while nobody can
   // resume the parent yet.
   Processor& processor = Processor::current();
@@ -48,13 +47,32 @@ std::coroutine_handle<> ForkPoint::task_ended() noexcept {
 }
 
 bool ForkPoint::leave() noexcept {
-  if (running_.fetch_sub(1, std::memory_order_acq_rel) != 1) return false;
+  if (running_.fetch_sub(1, std::memory_order_acq_rel) != 0) return false;
   task_of(parent_).waits_no_more();
   return true;
 }
 
 void ForkPoint::fail(std::exception_ptr exception) noexcept {
-  if (!failed_.exchange(true, std::memory_order_relaxed)) exception_ = std::move(exception);
+  if (!failed_.exchange(true, std::memory_order_relaxed)) std::construct_at(&exception_, std::move(exception));
+}
+
+void ForkPoint::throw_it() {
+  const std::exception_ptr exception = std::move(exception_);
+  std::destroy_at(&exception_);
+  std::rethrow_exception(exception);
+}
+
+bool ForkStack::attend() {
+  // acquire: who asked because of a theft has taken what it took. An exchange,
+  // so that what is asked from here on is not overwritten.
+  asked_.exchange(false, std::memory_order_acquire);
+  if (queue_ != nullptr && queue_->empty() && !make_task()) ask();
+  return asked_to_yield_.load(std::memory_order_relaxed);
+}
+
+void ForkStack::popped_outermost() {
+  bottom_ = top_;
+  if (top_ == 0) ask();
 }
 
 ForkPoint* ForkStack::outermost() {
@@ -73,8 +91,7 @@ bool ForkStack::make_task(ForkPoint& point) {
   if (!permit) return false;
   try {
     task<void> part = point.kind_.launch(point, point.next_);
-    point.running_.fetch_add(1, std::memory_order_relaxed);  // the strand keeps it above zero
-    point.helped_ = true;
+    point.running_.fetch_add(1, std::memory_order_relaxed);  // the strand keeps it from being the last
     ++point.next_;
     TaskPromise::forked_by(point, std::move(*permit), std::move(part));
   } catch (const std::bad_alloc&) {
@@ -90,6 +107,7 @@ void ForkStack::settle_all() {
   while (top_ != 0) points_[--top_]->calls = false;
   bottom_ = 0;
   ++calls_;
+  ask();
 }
 
 }  // namespace weir::core::internal

@@ -19,7 +19,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <optional>
 #include <utility>
 
 #include "weir/base/check.h"
@@ -52,48 +51,48 @@ class ForkPoint : public PartOwner {
 
   ForkPoint(Limit& limit, std::uint32_t count, const Kind& kind)
       : kind_(kind), limit_(limit), count_(count) {}
-  ~ForkPoint() = default;
+  ~ForkPoint() {}
 
   void begin(std::coroutine_handle<> parent) { parent_ = parent; }
-  // The strand takes the next part, if there is one.
-  std::optional<std::uint32_t> take(ForkStack& stack) {
-    if (next_ == count_ || failed()) return std::nullopt;
-    const std::uint32_t part = next_++;
-    if (next_ != count_) stack.offer();
-    return part;
-  }
+  // Whether there is a part for the strand to take.
+  bool has_next() const { return next_ != count_ && !failed(); }
+  std::uint32_t take() { return next_++; }
   // The part waits behind what is runnable here. On return `this` may be gone.
   void yield(TaskPromise& part);
   // There was none. True: the parent goes on. False: `this` may be gone.
   bool end(ForkStack& stack) {
     stack.pop(*this);
-    return !helped_ || join();
+    // acquire, as in leave(): the tasks have ended, and nobody makes more.
+    return running_.load(std::memory_order_acquire) == 0 || join();
   }
 
   bool failed() const { return failed_.load(std::memory_order_relaxed); }
   void rethrow() {
-    if (exception_) std::rethrow_exception(std::exchange(exception_, nullptr));
+    if (failed()) [[unlikely]]
+      throw_it();
   }
 
  private:
   friend class ForkStack;
 
   bool join() noexcept;
+  [[noreturn]] void throw_it();
   // The strand or a task has no part any more. True: it was the last.
   bool leave() noexcept;
 
   const Kind& kind_;
   Limit& limit_;
   std::coroutine_handle<> parent_;
-  // Strand only, down to helped_.
-  std::uint32_t next_ = 0;  // the first part that has not begun
+  std::uint32_t next_ = 0;  // the first part that has not begun; strand only
   const std::uint32_t count_;
-  bool helped_ = false;  // parts were made tasks
+  // Parts that are tasks and have not ended; the strand counts as one more, down
+  // to -1. Whoever brings it there resumes the parent; acq_rel, so that the
+  // parent sees what all have written.
+  std::atomic<std::int32_t> running_{0};
   std::atomic<bool> failed_{false};
-  // Parts that are tasks, and one for the strand. Whoever brings it to zero
-  // resumes the parent; acq_rel, so that the parent sees what all have written.
-  std::atomic<std::uint32_t> running_{1};
-  std::exception_ptr exception_;  // written by who sets failed_
+  union {
+    std::exception_ptr exception_;  // once failed_ is set, by who has set it
+  };
 };
 
 inline std::uint64_t ForkStack::push(ForkPoint& point) {
@@ -105,11 +104,10 @@ inline std::uint64_t ForkStack::push(ForkPoint& point) {
   return calls_;
 }
 
-inline void ForkStack::pop(ForkPoint& point) {
+inline void ForkStack::pop([[maybe_unused]] ForkPoint& point) {
   WEIR_DCHECK(points_[top_ - 1] == &point, "forks end from the inside out");
-  point.calls = false;
-  --top_;
-  if (bottom_ > top_) bottom_ = top_;
+  if (--top_ <= bottom_) [[unlikely]]
+    popped_outermost();
 }
 
 }  // namespace weir::core::internal

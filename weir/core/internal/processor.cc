@@ -76,8 +76,12 @@ Processor::Serving::Serving(Processor& processor) {
   current_processor = &processor;
   processor.alone_ = processor.scheduler_.size() == 1;
   processor.forks_.serve(processor.alone_ ? nullptr : &processor.queue_);
+  ForkStack::make_current(&processor.forks_);
 }
-Processor::Serving::~Serving() { current_processor = nullptr; }
+Processor::Serving::~Serving() {
+  current_processor = nullptr;
+  ForkStack::make_current(nullptr);
+}
 
 void Processor::execute(Runnable& runnable) {
   const std::coroutine_handle<> handle = runnable.handle();
@@ -200,6 +204,7 @@ Runnable* Processor::steal_from(Seat& seat, bool last_round) {
   const bool with_next = last_round && !leaves_next_alone(victim);
   if (Runnable* stolen = queue_.steal_from(victim.queue_, with_next)) {
     bump(steals_);
+    victim.forks_.stolen_from();
     return stolen;
   }
   // Its holder may be busy with one task for long: its timers are ours.
