@@ -2,7 +2,6 @@
 // frees them itself, go back to without a lock or an atomic instruction.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -10,19 +9,6 @@
 #include "weir/core/internal/frame_slab.h"
 
 namespace weir::core::internal {
-
-// Frames of up to 1 KiB in steps of 16 bytes, of up to 8 KiB in steps of 256.
-constexpr std::size_t kSlabFrameMax = 8192;
-constexpr std::size_t kSizeClasses = 64 + 28;
-constexpr std::size_t size_class(std::size_t size) {
-  size = std::max(size, sizeof(FreeFrame));
-  return size <= 1024 ? (size - 1) / 16 : 64 + (size - 1025) / 256;
-}
-constexpr std::size_t class_bytes(std::size_t of_class) {
-  return of_class < 64 ? (of_class + 1) * 16 : 1024 + (of_class - 63) * 256;
-}
-static_assert(size_class(kSlabFrameMax) == kSizeClasses - 1 &&
-              class_bytes(kSizeClasses - 1) == kSlabFrameMax);
 
 // Caches outlive their threads: what was allocated from them may be freed
 // later, and the next thread takes one over as it is.

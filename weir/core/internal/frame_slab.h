@@ -18,14 +18,6 @@ namespace weir::core::internal {
 
 class FrameCache;
 
-// What lies where no frame does. A coroutine's frame begins with two functions,
-// resume and destroy, of which the second is there as long as it lives.
-struct FreeFrame {
-  FreeFrame* next;
-  const void* destroy;  // null
-  const void* queued;   // null: where a task's promise has its Runnable::next
-};
-
 struct alignas(64) Slab {
   static constexpr std::size_t kBytes = std::size_t{1} << 16;
 

@@ -61,9 +61,37 @@ constinit FrameCache* unused_caches = nullptr;  // guarded by unused_lock
 // initial-exec: found without a call, also in position-independent code.
 [[gnu::tls_model("initial-exec")]] constinit thread_local FrameCache* cache_of_thread = nullptr;
 
+// How many of a size a thread keeps: the depth of most recursions, in a page or
+// a few.
+constexpr std::uint32_t recent_max(std::size_t of_class) {
+  return static_cast<std::uint32_t>(std::clamp<std::size_t>(16'384 / class_bytes(of_class), 1, 64));
+}
+
+void free_to_owner(void* frame) {
+  Slab& slab = slab_of(frame);
+  FrameCache* const owner = slab.owner.load(std::memory_order_relaxed);
+  if (owner == cache_of_thread) {
+    owner->free(slab, frame);
+  } else {
+    owner->free_from_afar(frame);
+  }
+}
+
+void give_back_recent() {
+  for (RecentFrames::OfClass& recent : recent_frames.classes) {
+    while (FreeFrame* const frame = recent.first) {
+      recent.first = frame->next;
+      ++recent.room;
+      free_to_owner(frame);
+    }
+  }
+}
+
 // Leaves the thread's cache to the next.
 struct LeaveCache {
   ~LeaveCache() {
+    give_back_recent();
+    for (RecentFrames::OfClass& recent : recent_frames.classes) recent.room = 0;
     FrameCache* const cache = cache_of_thread;
     cache_of_thread = nullptr;
     cache->collect();
@@ -84,6 +112,7 @@ FrameCache& make_cache() {
   FrameCache* cache = take_unused_cache();
   if (cache == nullptr) cache = new FrameCache;  // lives as long as the process
   cache_of_thread = cache;
+  for (std::size_t i = 0; i < kSizeClasses; ++i) recent_frames.classes[i].room = recent_max(i);
   thread_local const LeaveCache kLeave;
   static_cast<void>(kLeave);
   return *cache;
@@ -91,40 +120,26 @@ FrameCache& make_cache() {
 
 bool is_loose(std::size_t size) { return kSanitized || size > kSlabFrameMax; }
 
-[[gnu::noinline]] void* allocate_rarely(std::size_t size) {
+}  // namespace
+
+constinit thread_local RecentFrames recent_frames;
+
+void* allocate_frame_of_slab(std::size_t size) {
   if (is_loose(size)) return loose_frames().allocate(size);
   FrameCache* const cache = cache_of_thread;
   return (cache != nullptr ? *cache : make_cache()).allocate(size_class(size));
 }
 
-[[gnu::noinline]] void free_rarely(void* frame, std::size_t size) {
+void free_frame_of_slab(void* frame, std::size_t size) {
   if (is_loose(size)) return loose_frames().free(frame, size);
-  slab_of(frame).owner.load(std::memory_order_relaxed)->free_from_afar(frame);
+  free_to_owner(frame);
 }
 
-}  // namespace
-
-// Not inlined, as all that reads a thread's variable: a coroutine must not
-// carry its address across a suspension.
-[[gnu::noinline]] void* allocate_frame(std::size_t size) {
+void tidy_frames() {
   FrameCache* const cache = cache_of_thread;
-  if (is_loose(size) || cache == nullptr) [[unlikely]]
-    return allocate_rarely(size);
-  return cache->allocate(size_class(size));
-}
-
-[[gnu::noinline]] void free_frame(void* frame, std::size_t size) {
-  if (is_loose(size)) [[unlikely]]
-    return free_rarely(frame, size);
-  Slab& slab = slab_of(frame);
-  FrameCache* const owner = slab.owner.load(std::memory_order_relaxed);
-  if (owner != cache_of_thread) [[unlikely]]
-    return free_rarely(frame, size);
-  owner->free(slab, frame);
-}
-
-[[gnu::noinline]] void tidy_frames() {
-  if (FrameCache* const cache = cache_of_thread) cache->collect();
+  if (cache == nullptr) return;
+  give_back_recent();
+  cache->collect();
 }
 
 void for_each_frame(const std::function<void(void* frame)>& visit) {
