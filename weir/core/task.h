@@ -61,10 +61,10 @@ class TaskPromise : public Runnable {
  public:
   TaskPromise() noexcept {}
   ~TaskPromise() {
-    if (holds_permit()) {
-      release_permit();
-    } else {
-      exception_.~exception_ptr();
+    switch (owner_ & kOwnerBits) {
+      case kAwaiting: exception_.~exception_ptr(); break;
+      case kPart: break;  // its exceptions are the fork's
+      default: release_permit(); break;
     }
   }
   TaskPromise(const TaskPromise&) = delete;
@@ -111,9 +111,14 @@ class TaskPromise : public Runnable {
   }
 
  protected:
-  // Whose part it is, in whose parent it runs; or null.
-  PartOwner* calling_fork() const {
-    return (owner_ & kOwnerBits) == kPart ? &owner<PartOwner>() : nullptr;
+  // Whose part it is, and runs in the parent; or null.
+  PartOwner* fork() const { return (owner_ & kOwnerBits) == kPart ? &owner<PartOwner>() : nullptr; }
+
+ public:
+  // True: it was called as a part, and has only to return.
+  bool returns() const noexcept {
+    const PartOwner* const of = fork();
+    return of != nullptr && of->calls;
   }
 
  private:
@@ -135,7 +140,7 @@ class TaskPromise : public Runnable {
 
   std::uintptr_t owner_ = 0;
   union {
-    std::exception_ptr exception_ = nullptr;  // unless it holds a permit
+    std::exception_ptr exception_ = nullptr;  // while it is awaited
     Limit* limit_;                            // of its permit
   };
   std::uint32_t permit_weight_ = 0;
@@ -150,24 +155,17 @@ struct ValuePromise : TaskPromise {
   template <typename U = T>
     requires std::is_constructible_v<T, U&&>
   void return_value(U&& result) {
+    if constexpr (std::is_move_assignable_v<T>) {
+      if (const PartOwner* const of = this->fork()) {
+        *static_cast<T*>(of->result) = T(std::forward<U>(result));
+        return;
+      }
+    }
     value.emplace(std::forward<U>(result));
   }
   T take() {
     rethrow();
     return std::move(*value);
-  }
-  // Of a part. True: it was called, and has only to return.
-  bool return_to_fork() noexcept {
-    const PartOwner* const fork = calling_fork();
-    if (fork == nullptr) return false;
-    const bool calls = fork->calls;
-    try {
-      if (value) [[likely]]
-        *static_cast<T*>(fork->result) = std::move(*value);
-    } catch (...) {
-      unhandled_exception();
-    }
-    return calls;
   }
   const Error* error() const {
     if constexpr (std::is_same_v<T, Result<>>) {
@@ -180,10 +178,6 @@ struct ValuePromise : TaskPromise {
 struct VoidPromise : TaskPromise {
   void return_void() const noexcept {}
   void take() const { rethrow(); }
-  bool return_to_fork() const noexcept {
-    const PartOwner* const fork = calling_fork();
-    return fork != nullptr && fork->calls;
-  }
   const Error* error() const { return nullptr; }
 };
 
@@ -206,7 +200,7 @@ class [[nodiscard]] task {
   struct promise_type
       : std::conditional_t<std::is_void_v<T>, internal::VoidPromise, internal::ValuePromise<T>> {
     task get_return_object() { return task(std::coroutine_handle<promise_type>::from_promise(*this)); }
-    internal::FinalAwaiter final_suspend() noexcept { return {this->return_to_fork()}; }
+    internal::FinalAwaiter final_suspend() const noexcept { return {this->returns()}; }
   };
   static_assert(alignof(promise_type) <= 2 * sizeof(void*), "Runnable::handle() finds the frame by it");
 
