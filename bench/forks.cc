@@ -78,8 +78,8 @@ struct Board {
   // processor guesses wrong where to stop.
   bool fits(std::uint8_t row) const {
     std::uint8_t attacked = 0;
-    for (std::uint8_t i = 0; i < rows.size(); ++i) {
-      const auto distance = static_cast<std::uint8_t>(columns - i);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const auto distance = static_cast<std::uint8_t>(columns - static_cast<std::uint8_t>(i));
       const auto below = static_cast<std::uint8_t>(row + distance);
       const auto above = static_cast<std::uint8_t>(row - distance);
       const int hits = int{rows[i] == row} | int{rows[i] == below} | int{rows[i] == above};

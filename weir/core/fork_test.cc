@@ -113,6 +113,43 @@ TEST_P(Fork, GoAsDeepAsMemoryGoes) {
   run([&](Context&) -> task<> { EXPECT_EQ(co_await lean(forks_, 100'000), 100'000u); });
 }
 
+task<std::uint64_t> yield_at_the_bottom(Limit& forks, std::uint64_t depth) {
+  if (depth == 0) {
+    co_await yield();
+    co_return 1;
+  }
+  const auto [a, b] = co_await fork<2>(
+      forks, [&](std::size_t part) { return yield_at_the_bottom(forks, part == 0 ? depth - 1 : 0); });
+  co_return a + b;
+}
+
+TEST_P(Fork, AWaitLeavesAllForksAroundItAndTheirPartsGoOn) {
+  run([&](Context&) -> task<> {
+    for (const std::uint64_t depth : {1u, 2u, 40u, 255u, 256u, 257u, 600u}) {
+      EXPECT_EQ(co_await yield_at_the_bottom(forks_, depth), depth + 1);
+    }
+  });
+}
+
+struct ThrowsWhenMoved {
+  ThrowsWhenMoved() = default;
+  ThrowsWhenMoved(ThrowsWhenMoved&&) = default;
+  ThrowsWhenMoved& operator=(ThrowsWhenMoved&&) noexcept(false) { throw std::runtime_error("moved"); }
+};
+
+TEST_P(Fork, WhatThrowsOnItsWayToTheResultsIsRethrown) {
+  run([&](Context& context) -> task<> {
+    for (const bool waits : {false, true}) {
+      const auto part = [](Context& ctx, bool first_waits) -> task<ThrowsWhenMoved> {
+        if (first_waits) (void)co_await sleep_for(ctx, 100us);
+        co_return ThrowsWhenMoved();
+      };
+      EXPECT_THROW((void)co_await fork<2>(forks_, [&](std::size_t) { return part(context, waits); }),
+                   std::runtime_error);
+    }
+  });
+}
+
 INSTANTIATE_TEST_SUITE_P(OnProcessors, Fork, ::testing::Values(1u, 2u, 4u));
 
 // Both of two parts must be under way for either to end.

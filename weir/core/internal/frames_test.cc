@@ -72,6 +72,22 @@ TEST(Frames, AfterAPeakTheirMemoryIsGivenBackButForALittle) {
   EXPECT_LE(frame_memory().spare, std::size_t{16} * 1024 * 1024);
 }
 
+TEST(Frames, WhatAThreadKeepsAtHandIsGivenBackBeforeItSleeps) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer build has no slabs";
+  constexpr std::size_t kInSlab = 65'536 / 128;
+  const FrameMemory before = frame_memory();
+  std::vector<void*> frames;
+  for (std::size_t i = 0; i < 100 * kInSlab; ++i) frames.push_back(allocate_frame(128));
+  // What is kept is of many slabs.
+  for (std::size_t i = 0; i < frames.size(); i += kInSlab) free_frame(frames[i], 128);
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    if (i % kInSlab != 0) free_frame(frames[i], 128);
+  }
+  EXPECT_GE(frame_memory().in_use, before.in_use + std::size_t{3} * 1024 * 1024);
+  tidy_frames();
+  EXPECT_LE(frame_memory().in_use, before.in_use + 256 * 1024);
+}
+
 TEST(Frames, OutliveTheThreadThatAllocatedThem) {
   std::vector<Frame> frames;
   std::thread([&] {
