@@ -289,8 +289,9 @@ TEST(Scheduler, StatsNeverCountMoreTasksEndedThanSpawned) {
     }
   }));
   reader.join();
-  // A sum over processors, a moment apart: more than 4 may seem alive, not 2^64.
-  EXPECT_LT(most, 1'000'000u);
+  // A sum over processors, a moment apart, in which as many may come and go as
+  // the reader stood still for: more than 4 may seem alive, not 2^64.
+  EXPECT_LE(most, runtime.stats().tasks_spawned);
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && \
