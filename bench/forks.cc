@@ -71,21 +71,15 @@ task<std::uint64_t> fib(Limit& forks, std::uint64_t n) {
 constexpr std::size_t kQueens = 14;
 
 struct Board {
-  std::array<std::uint8_t, 16> rows{};
+  std::array<std::uint8_t, kQueens> rows{};
   std::uint8_t columns = 0;  // that have a queen
 
-  // Compares with all queens at once: what is to be measured are the tasks, and a
-  // processor guesses wrong where to stop.
   bool fits(std::uint8_t row) const {
-    std::uint8_t attacked = 0;
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      const auto distance = static_cast<std::uint8_t>(columns - static_cast<std::uint8_t>(i));
-      const auto below = static_cast<std::uint8_t>(row + distance);
-      const auto above = static_cast<std::uint8_t>(row - distance);
-      const int hits = int{rows[i] == row} | int{rows[i] == below} | int{rows[i] == above};
-      attacked |= static_cast<std::uint8_t>(int{i < columns} & hits);
+    for (std::uint8_t i = 0; i < columns; ++i) {
+      const int distance = columns - i;
+      if (rows[i] == row || rows[i] == row + distance || rows[i] + distance == row) return false;
     }
-    return attacked == 0;
+    return true;
   }
   Board with(std::uint8_t row) const {
     Board next = *this;
