@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <iterator>
 
-#include "weir/service/html_page.h"
 #include "weir/base/json_text.h"
+#include "weir/service/html_page.h"
 
 namespace weir::service {
 namespace {

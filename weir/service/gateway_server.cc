@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "weir/base/json_text.h"
 #include "weir/bounds/ledger.h"
 #include "weir/core/now.h"
 #include "weir/core/runtime.h"
@@ -19,7 +20,6 @@
 #include "weir/service/endpoint.h"
 #include "weir/service/gateway.h"
 #include "weir/service/gateway_metrics.h"
-#include "weir/base/json_text.h"
 
 namespace weir::service {
 namespace {

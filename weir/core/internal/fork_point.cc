@@ -42,9 +42,7 @@ std::coroutine_handle<> ForkPoint::part_ended() noexcept {
   return kind_.run_parts(*this) ? parent : std::noop_coroutine();
 }
 
-std::coroutine_handle<> ForkPoint::task_ended() noexcept {
-  return leave() ? parent_ : std::noop_coroutine();
-}
+std::coroutine_handle<> ForkPoint::task_ended() noexcept { return leave() ? parent_ : std::noop_coroutine(); }
 
 bool ForkPoint::leave() noexcept {
   if (running_.fetch_sub(1, std::memory_order_acq_rel) != 0) return false;
@@ -53,7 +51,8 @@ bool ForkPoint::leave() noexcept {
 }
 
 void ForkPoint::fail(std::exception_ptr exception) noexcept {
-  if (!failed_.exchange(true, std::memory_order_relaxed)) std::construct_at(&exception_, std::move(exception));
+  if (!failed_.exchange(true, std::memory_order_relaxed))
+    std::construct_at(&exception_, std::move(exception));
 }
 
 void ForkPoint::throw_it() {
