@@ -6,11 +6,9 @@
 #include <utility>
 
 #include "weir/core/limit.h"
-#include "weir/core/runtime.h"
-#include "weir/core/scope.h"
 #include "weir/core/sleep.h"
 #include "weir/http/server.h"
-#include "weir/net/listener.h"
+#include "weir/load/internal/testing.h"
 
 namespace weir::load {
 namespace {
@@ -53,25 +51,11 @@ class BoundedServer final : public http::Handler {
 };
 
 std::expected<DrillResult, std::string> drilled(http::Handler& handler, DrillOptions options) {
-  core::Limit helpers({.name = "helpers", .limit = 1});
-  core::Limit connections({.name = "connections", .limit = 2000});
-  http::Server server({}, handler, connections);
-  core::Runtime runtime({.processors = 2});
   std::expected<DrillResult, std::string> result = std::unexpected("did not run");
-  EXPECT_TRUE(runtime.run([&](core::Scope& root) -> core::task<> {
-    auto listeners = net::open_on_every_processor(net::SocketAddress::parse("127.0.0.1:0").value());
-    EXPECT_TRUE(listeners);
-    options.load.target = listeners->front().local();
-    EXPECT_TRUE(co_await core::with_scope(root.context(), [&](core::Scope& scope) -> core::task<> {
-      const auto serve = [](http::Server& at, core::Context& context,
-                            std::vector<net::Listener> on) -> core::task<> {
-        (void)co_await at.serve(context, std::move(on));
-      };
-      scope.spawn(std::move(*helpers.try_acquire()), serve(server, scope.context(), std::move(*listeners)));
-      result = co_await run_drill(scope.context(), options, {});
-      server.drain();
-    }));
-  }));
+  internal::with_server(handler, [&](core::Context& context, const net::SocketAddress& at) -> core::task<> {
+    options.load.target = at;
+    result = co_await run_drill(context, options, {});
+  });
   return result;
 }
 

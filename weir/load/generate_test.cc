@@ -11,11 +11,10 @@
 #include <string>
 #include <utility>
 
-#include "weir/core/limit.h"
 #include "weir/core/runtime.h"
-#include "weir/core/scope.h"
 #include "weir/core/sleep.h"
 #include "weir/http/server.h"
+#include "weir/load/internal/testing.h"
 #include "weir/net/listener.h"
 
 namespace weir::load {
@@ -50,32 +49,18 @@ LoadOptions options_for(const char* rate, Duration length) {
   return options;
 }
 
-// A run against a server that handles requests so. `stop` may cancel it.
+// A run against a server that handles requests so. `on_second` may cancel it.
 Outcome run_against(Handle handle, LoadOptions options,
                     std::function<void(const LoadInterval&, core::Context&)> on_second = {}) {
   Handler handler(std::move(handle));
-  core::Limit helpers({.name = "helpers", .limit = 1});
-  core::Limit connections({.name = "connections", .limit = 1000});
-  http::Server server({}, handler, connections);
-  core::Runtime runtime({.processors = 2});
   Outcome outcome = std::unexpected("did not run");
-  EXPECT_TRUE(runtime.run([&](core::Scope& root) -> core::task<> {
-    auto listeners = net::open_on_every_processor(net::SocketAddress::parse("127.0.0.1:0").value());
-    EXPECT_TRUE(listeners);
-    options.target = listeners->front().local();
-    EXPECT_TRUE(co_await core::with_scope(root.context(), [&](core::Scope& scope) -> core::task<> {
-      const auto serve = [](http::Server& at, core::Context& context,
-                            std::vector<net::Listener> on) -> core::task<> {
-        (void)co_await at.serve(context, std::move(on));
-      };
-      scope.spawn(std::move(*helpers.try_acquire()), serve(server, scope.context(), std::move(*listeners)));
-      core::Context context(scope.context());
-      outcome = co_await run_load(context, std::move(options), [&](const LoadInterval& second) {
-        if (on_second) on_second(second, context);
-      });
-      server.drain();
-    }));
-  }));
+  internal::with_server(handler, [&](core::Context& parent, const net::SocketAddress& at) -> core::task<> {
+    options.target = at;
+    core::Context context(parent);
+    outcome = co_await run_load(context, std::move(options), [&](const LoadInterval& interval) {
+      if (on_second) on_second(interval, context);
+    });
+  });
   return outcome;
 }
 
