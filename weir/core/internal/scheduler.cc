@@ -99,8 +99,8 @@ void Scheduler::wake_one_of_the_idle() {
         !spinning_count_.compare_exchange_strong(nobody, 1, std::memory_order_seq_cst)) {
       return;  // the one that spins will see it, or wake another when it finds other work
     }
-    if (Processor* woken = take_idle()) {
-      woken->seat_->poller->notify();
+    if (const Seat* seat = take_idle()) {
+      seat->poller->notify();
       return;
     }
     WEIR_SHAKE_HERE("wake_one: nobody sleeps");
@@ -111,19 +111,21 @@ void Scheduler::wake_one_of_the_idle() {
   } while (idle_count_.load(std::memory_order_relaxed) != 0);
 }
 
-Processor* Scheduler::take_idle() {
-  Processor* woken = nullptr;
+Seat* Scheduler::take_idle() {
+  Seat* seat = nullptr;
   bool monitor_asleep = false;
   {
     const std::lock_guard guard(idle_lock_);
-    woken = idle_list_;
+    Processor* const woken = idle_list_;
     if (woken == nullptr) return nullptr;
     remove_idle_locked(*woken);
     woken->spinning_ = true;
+    // Read here: once it is awake it may lose this seat and be given another.
+    seat = woken->seat_;
     monitor_asleep = std::exchange(monitor_asleep_, false);
   }
   wake_monitor_if(monitor_asleep);
-  return woken;
+  return seat;
 }
 
 bool Scheduler::begin_idle(Processor& processor) {

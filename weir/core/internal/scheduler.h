@@ -140,7 +140,7 @@ class Scheduler {
   bool any_work() const;
   void wake_one_of_the_idle();
   // The last that fell asleep, to be woken: it spins from now on. Null: none.
-  Processor* take_idle();
+  Seat* take_idle();
   void remove_idle_locked(Processor& processor);
   void wake_monitor_if(bool asleep) {
     if (asleep) monitor_.wake();
