@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "bench/harness.h"
-#include "weir/load/memory.h"
+#include "weir/base/memory.h"
 
 namespace weir::bench {
 
@@ -36,7 +36,7 @@ void expect(bool holds, const char* complaint) {
 namespace {
 
 void measure(benchmark::State& state, const Benchmark& benchmark) {
-  load::reset_resident_peak();
+  reset_resident_peak();
   Duration total{};
   try {
     for (auto _ : state) {
@@ -52,7 +52,7 @@ void measure(benchmark::State& state, const Benchmark& benchmark) {
   const double nanoseconds = static_cast<double>(total.count()) / runs;
   state.counters["ns_per_op"] = nanoseconds / static_cast<double>(benchmark.operations);
   state.counters["seconds"] = nanoseconds / 1e9;
-  state.counters["rss_bytes_peak"] = static_cast<double>(load::resident_peak().count);
+  state.counters["rss_bytes_peak"] = static_cast<double>(resident_peak().count);
 }
 
 // Google Benchmark adds to names what it was told about the time: not here.

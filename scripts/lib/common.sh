@@ -54,11 +54,21 @@ install_packages() {
   fi
 }
 
+# What web/package-lock.json names, into web/node_modules: where that was done
+# since it changed, nothing, and no network.
+ensure_web_packages() {
+  [[ ! "$root/web/node_modules/.package-lock.json" -nt "$root/web/package-lock.json" ]] || return 0
+  { command -v node && command -v npm; } >/dev/null || ensure_packages web
+  step "Installing the web pages' parts"
+  (cd "$root/web" && npm ci --loglevel=error >&2) || die "npm ci failed in web/"
+}
+
 # configure <preset> [cmake option]...: only when it has to be. Ninja itself sees
 # changed CMake files and added sources; presets and options are for us to see.
 configure() {
   local preset=$1 folder="$root/build/$1" option
   shift
+  ensure_web_packages
   local due=0
   [[ -f "$folder/build.ninja" && ! "$root/CMakePresets.json" -nt "$folder/build.ninja" ]] || due=1
   for option in "$@"; do  # -DNAME=VALUE

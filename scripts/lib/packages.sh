@@ -11,8 +11,12 @@ packages_build=(
 # To build and run the tests.
 packages_test=(libgtest-dev libgmock-dev)
 
-# Sanitizers, fuzzers, linters; benchmarks, to see that they compile.
-packages_ci=(libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19 libbenchmark-dev)
+# Sanitizers, fuzzers, linters; benchmarks, to see that they compile; a browser,
+# to see that the pages work.
+packages_ci=(libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19 libbenchmark-dev chromium)
+
+# What installs the web pages' parts; only where there is no npm of another kind.
+packages_web=(nodejs npm)
 
 # The other side of comparisons, and what drives and watches both.
-packages_bench=(libbenchmark-dev golang-go nginx-light haproxy wrk linux-perf curl jq)
+packages_bench=(libbenchmark-dev golang-go nginx-light haproxy wrk linux-perf curl jq tcpdump)

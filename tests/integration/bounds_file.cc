@@ -1,13 +1,8 @@
 #include "tests/integration/bounds_file.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
 #include <utility>
-
-#include "weir/base/check.h"
 
 namespace weir::testing {
 
@@ -34,22 +29,6 @@ std::string BoundsFile::text() const {
   if (!server.empty()) yaml += fmt::format("server: {{ {} }}\n", server);
   if (!drain.empty()) yaml += fmt::format("drain: {{ {} }}\n", drain);
   return yaml;
-}
-
-TemporaryFile::TemporaryFile(const std::string& text)
-    : path_((std::filesystem::temp_directory_path() / "weir-test-XXXXXX").string()) {
-  const int fd = mkstemp(path_.data());
-  WEIR_CHECK(fd >= 0, "no temporary file");
-  ::close(fd);
-  std::ofstream file(path_);
-  file << text;
-  file.close();
-  WEIR_CHECK(file, "cannot write the temporary file");
-}
-
-TemporaryFile::~TemporaryFile() {
-  std::error_code ignored;
-  std::filesystem::remove(path_, ignored);
 }
 
 }  // namespace weir::testing

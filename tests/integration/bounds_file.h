@@ -32,19 +32,4 @@ struct BoundsFile {
   std::string text() const;
 };
 
-// A path in the system's temporary folder, with a file of that text; the file
-// goes when this does.
-class TemporaryFile {
- public:
-  explicit TemporaryFile(const std::string& text);
-  ~TemporaryFile();
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 }  // namespace weir::testing

@@ -14,6 +14,7 @@
 
 #include "tests/integration/http_server_fixture.h"
 #include "tests/integration/process.h"
+#include "tests/integration/temporary_file.h"
 #include "weir/core/limit.h"
 #include "weir/core/sleep.h"
 
@@ -55,12 +56,12 @@ TEST(DrillProgram, SaysWhatBecameOfEachCheck) {
   simdjson::dom::element result;
   ASSERT_EQ(parser.parse(json).get(result), simdjson::SUCCESS) << json;
   EXPECT_EQ(double(result["knee_per_s"]), 100);
-  EXPECT_EQ(result["checks"].get_array().value().size(), 5u);
+  EXPECT_EQ(result["checks"].get_array().value().size(), 6u);
   EXPECT_GT(std::uint64_t(result["surge"]["refused"]), 0u);
   EXPECT_GT(std::uint64_t(result["overload"]["good"]), 0u);
   std::ifstream file(junit);
   const std::string xml{std::istreambuf_iterator<char>(file), {}};
-  EXPECT_THAT(xml, HasSubstr("tests=\"5\" failures=\"0\""));
+  EXPECT_THAT(xml, HasSubstr("tests=\"6\" failures=\"0\""));
   EXPECT_THAT(xml, HasSubstr("name=\"surge: recovery\""));
   std::filesystem::remove(junit);
 }
@@ -83,6 +84,49 @@ TEST(DrillProgram, InterruptedItShowsTheChecksThatWereMade) {
   program.signal(SIGINT);
   EXPECT_EQ(program.wait(kPatience), 130) << program.err();
   EXPECT_THAT(program.out(), HasSubstr("Interrupted"));
+}
+
+// Below those that the kernel gives out, and another one for each process.
+std::uint16_t own_port() { return static_cast<std::uint16_t>(10'000 + ::getpid() % 20'000); }
+
+TEST(DrillProgram, WithAScenarioItIsDrilledBelowTheKneeWhileFaultsAreDone) {
+  ServerUnderTest server(
+      [](http::Exchange& exchange) -> core::task<> {
+        (void)co_await exchange.respond(exchange.reply_head(), "fine");
+      },
+      {.connections_max = 1000});
+  const std::string proxy = "127.0.0.1:" + std::to_string(own_port());
+  const TemporaryFile scenario("proxies:\n  - { name: service, listen: \"" + proxy + "\", upstream: \"" +
+                               server.address().to_string() +
+                               "\", protocol: http }\nevents:\n"
+                               "  - { at: 0s, for: 2s, on: service, fault: status, status: 503 }\n");
+  const TemporaryFile thresholds(
+      "objective: { p99: 5s }\n"
+      "chaos: { times: 1, lead: 1s, rest_for: 3s, good: 0, refusal_p99: 5s, recovery: 10s }\n");
+  Process program({WEIR_PROGRAM, "drill", "http://" + proxy + "/", "--knee", "100", "--only", "chaos",
+                   "--timely", "1m", "--chaos", scenario.path(), "--thresholds", thresholds.path(),
+                   "--json"});
+  const std::optional<int> code = program.wait(kPatience);
+  EXPECT_EQ(code, 0) << program.out() << program.err();
+  simdjson::dom::parser parser;
+  const std::string json = program.out();
+  simdjson::dom::element result;
+  ASSERT_EQ(parser.parse(json).get(result), simdjson::SUCCESS) << json;
+  EXPECT_GT(std::uint64_t(result["chaos"]["refused"]), 50u);
+  EXPECT_GT(std::uint64_t(result["chaos"]["good"]), 100u);
+  EXPECT_EQ(result["checks"].get_array().value().size(), 5u);
+  EXPECT_THAT(program.err(), HasSubstr("status on service: over"));
+}
+
+TEST(DrillProgram, AScenarioThatItCannotPlayIsRefused) {
+  const TemporaryFile within("events:\n  - { at: 0s, for: 1s, fault: tasks, count: 10 }\n");
+  Process elsewhere({WEIR_PROGRAM, "drill", "http://127.0.0.1:1/", "--knee", "1", "--chaos", within.path()});
+  EXPECT_EQ(elsewhere.wait(kPatience), 2);
+  EXPECT_THAT(elsewhere.err(), HasSubstr(within.path() + ":2:"));
+  const TemporaryFile wrong("\nsurge: { times: none }\n");
+  Process thresholds({WEIR_PROGRAM, "drill", "http://127.0.0.1:1/", "--thresholds", wrong.path()});
+  EXPECT_EQ(thresholds.wait(kPatience), 2);
+  EXPECT_THAT(thresholds.err(), HasSubstr(wrong.path() + ":2: times: is a number"));
 }
 
 TEST(DrillProgram, WhatCannotStartIsSaidAtOnce) {

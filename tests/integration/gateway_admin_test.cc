@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "tests/integration/gateway_process.h"
+#include "tests/integration/temporary_file.h"
 #include "tests/integration/upstream_scripts.h"
 
 namespace weir::testing {

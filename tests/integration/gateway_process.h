@@ -21,6 +21,7 @@
 #include "tests/integration/bounds_file.h"
 #include "tests/integration/process.h"
 #include "tests/integration/raw_client.h"
+#include "tests/integration/temporary_file.h"
 #include "weir/base/clock.h"
 #include "weir/net/address.h"
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tests/integration/gateway_process.h"
+#include "tests/integration/temporary_file.h"
 #include "tests/integration/upstream_scripts.h"
 
 namespace weir::testing {

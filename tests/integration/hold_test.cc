@@ -1,14 +1,13 @@
 // `weir hold` as a program.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <simdjson.h>
 
 #include <csignal>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "tests/integration/process.h"
+#include "tests/integration/verb.h"
 
 namespace weir::testing {
 namespace {
@@ -18,28 +17,7 @@ using ::testing::IsEmpty;
 
 constexpr Duration kPatience = 60s;
 
-struct Ended {
-  std::optional<int> code;
-  std::string out;
-  std::string err;
-
-  // A field of the line of JSON; -1: there is none.
-  double number(std::string_view name) const {
-    simdjson::dom::parser parser;
-    double value = -1;
-    if (parser.parse(out).at_key(name).get(value) != simdjson::SUCCESS) return -1;
-    return value;
-  }
-};
-
-Ended run(std::vector<std::string> words) {
-  words.insert(words.begin(), {WEIR_PROGRAM, "hold"});
-  Process program(words);
-  Ended ended{.code = program.wait(kPatience)};
-  ended.out = program.out();
-  ended.err = program.err();
-  return ended;
-}
+Ended run(std::vector<std::string> words) { return run_verb("hold", std::move(words)); }
 
 TEST(HoldProgram, HoldsTasksThatWait) {
   const Ended ended = run({"--tasks", "5000", "--for", "50ms", "--json"});

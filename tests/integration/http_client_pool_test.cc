@@ -243,6 +243,22 @@ TEST(HttpClientPool, OverTheLimitOfConnectionsARequestIsRefusedAndTheNextAfterTh
   EXPECT_EQ(client.stats().connects, 2u);
 }
 
+TEST(HttpClientPool, AConnectionThatWasOpenedAheadServesTheFirstRequest) {
+  BadUpstream upstream([](BadUpstream::Peer& peer) { peer.serve(kHello); });
+  core::Runtime runtime({.processors = 2});
+  Client client(upstream.address(), {.pool = {.connections_max = 2}});
+  EXPECT_TRUE(runtime.run([&](core::Scope& root) -> core::task<> {
+    EXPECT_TRUE(co_await client.open_idle(root.context()));
+    EXPECT_EQ(client.stats().pool.idle, 1u);
+    EXPECT_TRUE(co_await client.open_idle(root.context()));
+    const Result<> one_too_many = co_await client.open_idle(root.context());
+    EXPECT_FALSE(one_too_many);
+    EXPECT_TRUE((co_await fetch(root.context(), client, {})).whole());
+  }));
+  EXPECT_EQ(client.stats().connects, 2u);
+  EXPECT_EQ(client.stats().pool.reuses, 1u);
+}
+
 TEST(HttpClientPool, OfTooManyIdleConnectionsTheOldestIsClosed) {
   BadUpstream upstream([](BadUpstream::Peer& peer) { peer.serve(kHello); });
   core::Runtime runtime({.processors = 2});

@@ -1,17 +1,16 @@
 // `weir load` as a program, against a server of this process.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <simdjson.h>
 
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "tests/integration/http_server_fixture.h"
 #include "tests/integration/process.h"
+#include "tests/integration/verb.h"
 #include "weir/core/sleep.h"
 
 namespace weir::testing {
@@ -19,46 +18,10 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr Duration kPatience = 60s;
-
 core::task<> say_ok(http::Exchange& exchange) { (void)co_await exchange.respond({}, "ok"); }
 core::task<> say_nothing(http::Exchange& exchange) { (void)co_await core::sleep_for(exchange.context(), 1h); }
 
-std::vector<std::string> command(std::vector<std::string> words) {
-  words.insert(words.begin(), {WEIR_PROGRAM, "load"});
-  return words;
-}
-
-struct Ended {
-  std::optional<int> code;
-  std::string out;
-  std::string err;
-
-  double number(std::string_view name) const {
-    simdjson::dom::parser parser;
-    double value = -1;
-    if (parser.parse(out).at_key(name).get(value) != simdjson::SUCCESS) return -1;
-    return value;
-  }
-  std::string text(std::string_view name) const {
-    simdjson::dom::parser parser;
-    std::string_view value;
-    if (parser.parse(out).at_key(name).get(value) != simdjson::SUCCESS) return "";
-    return std::string(value);
-  }
-};
-
-Ended ended(Process& program) {
-  Ended ended{.code = program.wait(kPatience)};
-  ended.out = program.out();
-  ended.err = program.err();
-  return ended;
-}
-
-Ended run(std::vector<std::string> words) {
-  Process program(command(std::move(words)));
-  return ended(program);
-}
+Ended run(std::vector<std::string> words) { return run_verb("load", std::move(words)); }
 
 std::string url_of(const ServerUnderTest& server) { return "http://" + server.address().to_string() + "/"; }
 
@@ -87,10 +50,10 @@ TEST(LoadProgram, WhatItCouldNotSendMakesItInconclusive) {
 
 TEST(LoadProgram, InterruptedItReportsWhatWasMeasured) {
   ServerUnderTest server(say_ok);
-  Process program(command({"-r", "100", "-d", "1h", "--json", url_of(server)}));
+  Process program(verb_command("load", {"-r", "100", "-d", "1h", "--json", url_of(server)}));
   ASSERT_TRUE(server.wait_for([](const auto& stats) { return stats.replies >= 10; }));
   program.signal(SIGINT);
-  const Ended stopped = ended(program);
+  const Ended stopped = wait_for_end(program);
   EXPECT_EQ(stopped.code, 130) << stopped.err;
   EXPECT_EQ(stopped.text("verdict"), "interrupted");
   EXPECT_GE(stopped.number("sent"), 10);

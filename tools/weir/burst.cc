@@ -9,7 +9,7 @@
 #include "tools/weir/exit_code.h"
 #include "tools/weir/interruptible.h"
 #include "tools/weir/options.h"
-#include "weir/load/memory.h"
+#include "weir/base/memory.h"
 
 namespace weir::tools {
 namespace {
@@ -64,7 +64,7 @@ int burst_from(RawOptions& raw) {
   options.burst.length = Duration(static_cast<Duration::rep>(raw.seconds * 1e9));
   options.burst.wait = Duration(static_cast<Duration::rep>(raw.wait_ms * 1e6));
   if (options.burst.memory_cap.count == 0) {
-    const std::optional<Bytes> available = load::memory_available();
+    const std::optional<Bytes> available = memory_available();
     if (!available) {
       std::fprintf(stderr, "weir burst: nothing says how much memory there is: give --memory-cap\n");
       return kUsage;

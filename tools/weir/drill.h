@@ -20,11 +20,13 @@ struct DrillVerbOptions {
   std::string url;
   std::string command;
   std::string junit_file;  // empty: none
+  std::string html_file;   // empty: none
+  std::string chaos_file;  // empty: none
   unsigned processors = 0;
   bool json = false;
 };
 
 // Progress on stderr, the result on stdout. kFinding when a check failed.
-int drill(const DrillVerbOptions& options);
+int drill(DrillVerbOptions options);
 
 }  // namespace weir::tools

@@ -7,13 +7,13 @@
 
 #include "tools/weir/numbers.h"
 #include "weir/base/json_text.h"
+#include "weir/load/load_record.h"
 
 namespace weir::tools {
 
 using load::DrillCheck;
 using load::DrillResult;
 using load::KneeSearch;
-using load::LoadClass;
 using load::LoadResult;
 
 namespace {
@@ -41,7 +41,10 @@ std::string curve_table(const DrillResult& result) {
   for (const auto& [probe, outcome, kept] : sorted) {
     text += fmt::format("{:>12.1f}{:>12.1f}{:>9.2f}%{:>12}{:>12}{:>12.1f}  {}{}\n", probe.rate,
                         outcome.good_per_s, 100 * outcome.good_share, short_time(outcome.p50),
-                        short_time(outcome.p99), outcome.concurrency, kept ? "kept" : "too much",
+                        short_time(outcome.p99), outcome.concurrency,
+                        kept                ? "kept"
+                        : outcome.plan_held ? "too much"
+                                            : "not sent on time",
                         probe.confirms ? ", held for longer" : "");
   }
   return text;
@@ -58,34 +61,9 @@ std::string law_text(const DrillResult& result) {
   return text + "\n";
 }
 
-std::string run_json(const std::optional<LoadResult>& run) {
+std::string run_json(const DrillVerbOptions& options, const std::optional<LoadResult>& run) {
   if (!run) return "null";
-  const load::LoadCounts& counts = run->counts;
-  std::string text = fmt::format(
-      R"({{"due":{},"sent":{},"not_sent":{},"good":{},"refused":{},"failed":{},"measured_s":{:.3f},)"
-      R"("punctual_share":{:.6f},"good_p50_ms":{:.4f},"good_p99_ms":{:.4f},"refused_p50_ms":{:.4f},)"
-      R"("refused_p99_ms":{:.4f},"intervals":[)",
-      counts.due(), counts.sent, counts.not_sent, counts.all.count(LoadClass::good),
-      counts.all.count(LoadClass::refused), counts.all.count(LoadClass::failed), seconds(run->measured),
-      run->punctual_share(), milliseconds(counts.all.of(LoadClass::good).quantile(0.5)),
-      milliseconds(counts.all.of(LoadClass::good).quantile(0.99)),
-      milliseconds(counts.all.of(LoadClass::refused).quantile(0.5)),
-      milliseconds(counts.all.of(LoadClass::refused).quantile(0.99)));
-  std::string_view comma;
-  for (const load::LoadInterval& interval : run->intervals) {
-    text += fmt::format(
-        R"({}{{"at_s":{:.3f},"due":{},"good":{},"refused":{},"failed":{},"not_sent":{},"inflight":{},"p99_ms":{:.4f}}})",
-        comma, seconds(interval.at), interval.due, interval.ended[0], interval.ended[1], interval.ended[2],
-        interval.not_sent, interval.inflight, milliseconds(interval.p99));
-    comma = ",";
-  }
-  return text + "]}";
-}
-
-std::string quoted(std::string_view text) {
-  std::string json;
-  append_json_string(text, json);
-  return json;
+  return to_json(*run, options.drill.load.mix.groups(), load::Detail::summary);
 }
 
 std::string escaped(std::string_view text) {
@@ -112,15 +90,15 @@ std::string drill_table(const DrillVerbOptions& options, const DrillResult& resu
 
 std::string drill_json(const DrillVerbOptions& options, const DrillResult& result) {
   std::string text = fmt::format(R"({{"format":1,"url":{},"command":{},"verdict":"{}","knee_per_s":)",
-                                 quoted(options.url), quoted(options.command), verdict_of(result));
+                                 json_string(options.url), json_string(options.command), verdict_of(result));
   text += result.knee ? fmt::format("{:.3f}", *result.knee) : "null";
   text += R"(,"curve":[)";
   std::string_view comma;
   for (const auto& [probe, outcome, kept] : result.curve) {
     text += fmt::format(
-        R"({}{{"rate":{:.3f},"length_s":{:.3f},"confirms":{},"kept":{},"good_per_s":{:.3f},"good_share":{:.6f},)"
+        R"({}{{"rate":{:.3f},"length_s":{:.3f},"confirms":{},"kept":{},"plan_held":{},"good_per_s":{:.3f},"good_share":{:.6f},)"
         R"("p50_ms":{:.4f},"p99_ms":{:.4f},"concurrency":{:.3f}}})",
-        comma, probe.rate, seconds(probe.length), probe.confirms, kept, outcome.good_per_s,
+        comma, probe.rate, seconds(probe.length), probe.confirms, kept, outcome.plan_held, outcome.good_per_s,
         outcome.good_share, milliseconds(outcome.p50), milliseconds(outcome.p99), outcome.concurrency);
     comma = ",";
   }
@@ -134,17 +112,22 @@ std::string drill_json(const DrillVerbOptions& options, const DrillResult& resul
   text += R"(,"checks":[)";
   comma = "";
   for (const DrillCheck& check : result.checks) {
-    text += fmt::format(R"({}{{"name":{},"verdict":"{}","finding":{}}})", comma, quoted(check.name),
+    text += fmt::format(R"({}{{"name":{},"verdict":"{}","finding":{}}})", comma, json_string(check.name),
                         check.passed         ? "pass"
                         : check.inconclusive ? "inconclusive"
                                              : "fail",
-                        quoted(check.finding));
+                        json_string(check.finding));
     comma = ",";
   }
   text += R"(],"recovery_s":)";
   text += result.recovery ? fmt::format("{:.3f}", seconds(*result.recovery)) : "null";
-  text += fmt::format(R"(,"overload":{},"surge":{}}})", run_json(result.overload), run_json(result.surge));
-  return text + "\n";
+  text += fmt::format(R"(,"overload":{},"surge":{},"chaos":{})", run_json(options, result.overload),
+                      run_json(options, result.surge), run_json(options, result.chaos));
+  if (result.chaos) {
+    const auto [from, to] = result.disturbed;
+    text += fmt::format(R"(,"disturbed_s":[{:.3f},{:.3f}])", seconds(from), seconds(to));
+  }
+  return text + "}\n";
 }
 
 std::string drill_junit(const DrillVerbOptions& options, const DrillResult& result) {

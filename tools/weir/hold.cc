@@ -9,7 +9,7 @@
 #include "tools/weir/hold_report.h"
 #include "tools/weir/interruptible.h"
 #include "tools/weir/options.h"
-#include "weir/load/memory.h"
+#include "weir/base/memory.h"
 
 namespace weir::tools {
 namespace {
@@ -36,7 +36,7 @@ struct RawOptions {
 int hold_from(RawOptions& raw) {
   load::HoldOptions& hold_options = raw.options.hold;
   if (hold_options.memory_cap.count == 0) {
-    const std::optional<Bytes> available = load::memory_available();
+    const std::optional<Bytes> available = memory_available();
     if (!available) {
       std::fprintf(stderr, "weir hold: nothing says how much memory there is: give --memory-cap\n");
       return kUsage;

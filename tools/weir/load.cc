@@ -8,7 +8,9 @@
 
 #include "tools/weir/command_line.h"
 #include "tools/weir/exit_code.h"
+#include "tools/weir/html_report.h"
 #include "tools/weir/interruptible.h"
+#include "tools/weir/load_compare.h"
 #include "tools/weir/load_report.h"
 #include "tools/weir/load_target.h"
 #include "tools/weir/load_view.h"
@@ -29,6 +31,7 @@ struct RawOptions {
   std::string replay_file;
   bool poisson = false;
   std::vector<std::string> merge_files;
+  CompareVerbOptions compare;
   CLI::Option* connections = nullptr;
   LoadVerbOptions verb{.load = {.mix = load::RequestMix({{.name = "all"}})}};
 };
@@ -65,6 +68,9 @@ int report(const LoadVerbOptions& options, const load::LoadRecord& record) {
   if (!options.hgrm_file.empty()) {
     written &= write_result(kName, options.hgrm_file, load::to_hgrm(record.result.counts.all.whole()));
   }
+  if (!options.html_file.empty()) {
+    written &= write_result(kName, options.html_file, html_page("Load on " + record.url, page_data(record)));
+  }
   return written ? exit_code_of(record) : kInternal;
 }
 
@@ -84,6 +90,11 @@ int merge(const RawOptions& raw) {
 
 int load_from(RawOptions& raw) {
   if (!raw.merge_files.empty()) return merge(raw);
+  if (!raw.compare.sides.empty()) {
+    raw.compare.html_file = raw.verb.html_file;
+    raw.compare.json = raw.verb.json;
+    return load_compare(raw.compare);
+  }
   LoadVerbOptions& options = raw.verb;
   raw.target.apply(options.load);
   options.load.plan = plan_from(raw);
@@ -119,11 +130,21 @@ void add_plan_options(CLI::App& verb, RawOptions& raw) {
 void add_options(CLI::App& verb, RawOptions& raw) {
   raw.target.add(verb);
   add_plan_options(verb, raw);
-  verb.add_option("--out", raw.verb.out_file, "Writes all that was measured to this file, as JSON");
-  verb.add_option("--merge", raw.merge_files,
-                  "No run: adds up what generators wrote (--out) that ran at the same time")
-      ->excludes("URL");
-  verb.add_option("--hgrm", raw.verb.hgrm_file, "Writes the latencies' distribution to this file");
+  CLI::Option* out =
+      verb.add_option("--out", raw.verb.out_file, "Writes all that was measured to this file, as JSON");
+  CLI::Option* merge = verb.add_option(
+      "--merge", raw.merge_files, "No run: adds up what generators wrote (--out) that ran at the same time");
+  CLI::Option* hgrm =
+      verb.add_option("--hgrm", raw.verb.hgrm_file, "Writes the latencies' distribution to this file");
+  verb.add_option("--html", raw.verb.html_file, "Writes a report for a browser to this file");
+  merge->excludes("URL");
+  verb.add_option("--compare", raw.compare.sides,
+                  "No run: compares what was written (--out), BASE.json OTHER.json..., with confidence "
+                  "intervals; runs that were repeated are given as A1.json,A2.json")
+      ->excludes("URL")
+      ->excludes(merge)
+      ->excludes(out)
+      ->excludes(hgrm);
   verb.add_option("--processors", raw.verb.processors, "Processors; 0: what the machine or container gives")
       ->check(CLI::Range(0u, 256u));
   verb.add_flag("--json", raw.verb.json, "One line of JSON instead of the table");
@@ -166,8 +187,8 @@ void add_load(CLI::App& app, int& exit_code) {
       "body may hold {{n}}, the number of the request, and {{random:1..1000}}.\n"
       "\n"
       "Exit code: 0 measured; 1 the URL redirects; 2 it could not start; 3 inconclusive: fewer\n"
-      "than 99.9% of the requests were sent on time; 4 a result could not be written; 130\n"
-      "interrupted, with a report of what was measured.");
+      "than 99.9% of the requests were sent on time (or in a run that is compared); 4 a result\n"
+      "could not be written; 130 interrupted, with a report of what was measured.");
   verb->callback([raw, &exit_code] { exit_code = load_from(*raw); });
 }
 

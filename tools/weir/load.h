@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "weir/load/generate.h"
+#include "weir/load/load.h"
 
 namespace CLI {
 class App;
@@ -23,6 +23,7 @@ struct LoadVerbOptions {
   std::string command;
   std::string out_file;   // empty: none
   std::string hgrm_file;  // empty: none
+  std::string html_file;  // empty: none
   unsigned processors = 0;
   bool json = false;
 };

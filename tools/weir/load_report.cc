@@ -11,6 +11,7 @@
 namespace weir::tools {
 
 using load::kLoadClasses;
+using load::kQuantiles;
 using load::LoadClass;
 using load::LoadCounts;
 using load::LoadInterval;
@@ -26,9 +27,6 @@ double per_second(std::uint64_t count, Duration time) { return static_cast<doubl
 std::string line(std::string_view label, std::string_view text) {
   return fmt::format("{:20}{:>16}\n", label, text);
 }
-
-constexpr std::array<std::pair<const char*, double>, 6> kQuantiles{
-    {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}, {"p9999", 0.9999}, {"max", 1}}};
 
 struct Row {
   std::string label;

@@ -40,6 +40,9 @@ void LoadTargetOptions::add(CLI::App& verb) {
                   "Requests in flight at most; what would exceed it is not sent, and counted")
       ->check(CLI::Range(1u, 1'000'000u))
       ->capture_default_str();
+  verb.add_option("--open-ahead", open_ahead_,
+                  "Connections that are open before the first request [what comes due in 10ms]")
+      ->check(CLI::Range(0u, 1'000'000u));
   add_duration(verb, "--timeout", timeout_, "Of a request, from when it was sent [10s]");
   add_duration(verb, "--timely", timely_, "How late a request may be sent [1ms]");
   verb.add_option("--seed", seed_, "Of all that is random")->capture_default_str();
@@ -82,6 +85,7 @@ void LoadTargetOptions::apply(load::LoadOptions& load) const {
   load.authority = target.authority();
   load.mix = mix(target.target);
   load.inflight_max = inflight_max_;
+  load.open_ahead = open_ahead_;
   load.timeout = timeout_;
   load.timely = timely_;
   load.seed = seed_;

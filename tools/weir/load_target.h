@@ -1,10 +1,12 @@
 // What the verbs that send requests have in common: where to, and which.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
-#include "weir/load/generate.h"
+#include "weir/load/load.h"
 
 namespace CLI {
 class App;
@@ -32,6 +34,7 @@ class LoadTargetOptions {
   std::string body_;
   std::string body_file_;
   std::uint32_t inflight_max_ = load::LoadOptions{.mix = load::RequestMix({{}})}.inflight_max;
+  std::optional<std::uint32_t> open_ahead_;
   Duration timeout_ = 10s;
   Duration timely_ = 1ms;
   std::uint64_t seed_ = 1;
@@ -50,7 +53,7 @@ T or_usage(const char* option, std::expected<T, std::string> value);
 template <typename T>
 T or_usage(const char* option, std::expected<T, std::string> value) {
   if (!value) refuse_option(option, value.error());
-  return std::move(*value);
+  if constexpr (!std::is_void_v<T>) return std::move(*value);
 }
 
 }  // namespace weir::tools

@@ -6,7 +6,7 @@
 #include <deque>
 #include <string>
 
-#include "weir/load/generate.h"
+#include "weir/load/load.h"
 
 namespace weir::tools {
 

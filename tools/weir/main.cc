@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tools/weir/burst.h"
+#include "tools/weir/chaos.h"
 #include "tools/weir/check.h"
 #include "tools/weir/drill.h"
 #include "tools/weir/exit_code.h"
@@ -25,6 +26,7 @@ void add_verbs(CLI::App& app, int& exit_code) {
   add_hold(app, exit_code);
   add_load(app, exit_code);
   add_drill(app, exit_code);
+  add_chaos(app, exit_code);
 }
 
 // True where the first word is no verb, and has been said to be none.

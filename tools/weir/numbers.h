@@ -4,14 +4,9 @@
 #include <cstdint>
 #include <string>
 
-#include "weir/base/clock.h"
+#include "weir/base/units.h"
 
 namespace weir::tools {
-
-inline double milliseconds(Duration duration) {
-  return std::chrono::duration<double, std::milli>(duration).count();
-}
-inline double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 // "1,234,567".
 std::string with_commas(std::uint64_t number);

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "tools/weir/exit_code.h"
+#include "tools/weir/serve_chaos.h"
 #include "tools/weir/terminal.h"
 #include "weir/core/signals.h"
 #include "weir/service/config.h"
@@ -72,8 +73,17 @@ int serve(const ServeOptions& options) {
                  config.listen.text().c_str());
     return kUsage;
   }
+  service::GatewayRunOptions run{.processors = options.processors, .announce = announce};
+  std::unique_ptr<ServeChaos> chaos;
+  if (!options.chaos.empty()) {
+    chaos = ServeChaos::load(options.chaos, options.processors);
+    if (!chaos) return kUsage;
+    chaos->announce();
+    run.beside = [&chaos](service::GatewayParts parts) { return chaos->run(parts); };
+    run.notice = [&chaos] { return chaos->notice(); };
+  }
   core::SignalSet::block({SIGINT, SIGTERM});
-  return service::run_gateway(config, {.processors = options.processors, .announce = announce});
+  return service::run_gateway(config, run);
 }
 
 void add_serve(CLI::App& app, int& exit_code) {
@@ -87,6 +97,9 @@ void add_serve(CLI::App& app, int& exit_code) {
   verb->add_option("--admin", options->admin, "The same for the admin pages")->type_name("HOST:PORT");
   verb->add_option("--processors", options->processors, "Processors; 0: what the machine or container gives")
       ->check(CLI::Range(0u, 256u));
+  verb->add_option("--chaos", options->chaos,
+                   "Play this scenario of faults inside the gateway; it is said loudly, and taken back")
+      ->type_name("scenario.yaml");
   verb->add_flag("--print-config", options->print_config,
                  "Print the bounds file that would be used, and end");
   verb->footer(

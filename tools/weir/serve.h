@@ -17,6 +17,7 @@ struct ServeOptions {
   std::string file;    // empty: the demo's
   std::string listen;  // empty: the file's
   std::string admin;   // empty: the file's
+  std::string chaos;   // a scenario to play meanwhile; empty: none
   unsigned processors = 0;
   bool print_config = false;
 };

@@ -51,6 +51,12 @@ void append_json_string(std::string_view text, std::string& out) {
   out += '"';
 }
 
+std::string json_string(std::string_view text) {
+  std::string out;
+  append_json_string(text, out);
+  return out;
+}
+
 void append_html_text(std::string_view text, std::string& out) {
   for (const char c : text) {
     switch (c) {

@@ -25,6 +25,10 @@ std::string_view to_string(Reason reason) {
     case Reason::queue_full: return "queue_full";
     case Reason::queue_wait: return "queue_wait";
     case Reason::keys_full: return "keys_full";
+    case Reason::over_rate: return "over_rate";
+    case Reason::breaker_open: return "breaker_open";
+    case Reason::budget_spent: return "budget_spent";
+    case Reason::throttled: return "throttled";
     case Reason::draining: return "draining";
     case Reason::timed_out: return "timed_out";
     case Reason::refused: return "refused";

@@ -33,11 +33,15 @@ enum class ErrorKind : std::uint8_t {
 // Why, in one word that is fit for a metric label.
 enum class Reason : std::uint8_t {
   none,
-  at_limit,    // no permit free, and waiting was not asked for
-  queue_full,  // as many wait as may wait
-  queue_wait,  // waited as long as the queue allows
-  keys_full,   // a new key, and no room for one more
-  draining,    // shutting down: takes no new work
+  at_limit,      // no permit free, and waiting was not asked for
+  queue_full,    // as many wait as may wait
+  queue_wait,    // waited as long as the queue allows
+  keys_full,     // a new key, and no room for one more
+  over_rate,     // more in a span of time than its rate allows
+  breaker_open,  // what it depends on fails: not tried
+  budget_spent,  // as many retries and hedges as the budget allows
+  throttled,     // the server refuses such requests: not sent
+  draining,      // shutting down: takes no new work
   timed_out,
   refused,    // connection refused
   reset,      // connection reset by the peer

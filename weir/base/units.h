@@ -26,6 +26,12 @@ constexpr Bytes operator*(std::uint64_t times, Bytes size) { return Bytes{times 
 constexpr Bytes kibibytes(std::uint64_t count) { return Bytes{count << 10}; }
 constexpr Bytes mebibytes(std::uint64_t count) { return Bytes{count << 20}; }
 
+// As numbers, for rates and reports.
+constexpr double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+constexpr double milliseconds(Duration duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
+
 // nullopt where the text is no duration, is negative or overflows.
 std::optional<Duration> parse_duration(std::string_view text);
 std::optional<Bytes> parse_bytes(std::string_view text);

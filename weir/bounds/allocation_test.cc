@@ -7,53 +7,17 @@
 // there, and the tests are skipped.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cstdlib>
-#include <new>
+#include <cstdio>
 #include <string>
 #include <vector>
 
+#include "weir/base/count_allocations.h"
 #include "weir/bounds/bound.h"
+#include "weir/bounds/gcra.h"
 #include "weir/bounds/internal/testing.h"
 #include "weir/bounds/keyed_bound.h"
+#include "weir/bounds/keyed_rate.h"
 #include "weir/bounds/pool.h"
-
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define WEIR_COUNTS_NO_ALLOCATIONS 1
-#endif
-#endif
-
-namespace {
-
-// Of the thread: the runtimes in these tests have one processor.
-thread_local std::uint64_t allocations = 0;
-
-}  // namespace
-
-#ifndef WEIR_COUNTS_NO_ALLOCATIONS
-
-namespace {
-
-void* allocate(std::size_t size, std::size_t alignment) {
-  ++allocations;
-  void* memory = nullptr;
-  if (posix_memalign(&memory, std::max(alignment, sizeof(void*)), size) != 0) throw std::bad_alloc();
-  return memory;
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return allocate(size, __STDCPP_DEFAULT_NEW_ALIGNMENT__); }
-void* operator new(std::size_t size, std::align_val_t alignment) {
-  return allocate(size, static_cast<std::size_t>(alignment));
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
-
-#endif
 
 namespace weir::bounds {
 namespace {
@@ -127,6 +91,26 @@ TEST_F(Allocations, KeysThatComeAndGoTakeFewOnceTheSlotsAreUsed) {
   const std::uint64_t before = allocations;
   for (const std::string& key : keys) ASSERT_TRUE(tenants.try_acquire(key));
   EXPECT_LT(allocations - before, keys.size() / 20) << "the set of keys is rebuilt now and then";
+}
+
+TEST_F(Allocations, ARateTakesNoneAlsoWhenAMillionKeysComeAndGo) {
+  Ledger ledger;
+  Gcra rate({.units = 1, .per = 1s, .burst = 1});
+  KeyedRate tenants(ledger, {.name = "a rate with a name that is on the heap",
+                             .rate = {.units = 1, .per = 1ms, .burst = 1},
+                             .keys_max = 1000});
+  std::string key = "a tenant with quite a long name, number        ";
+  TimePoint now(1h);
+  const std::uint64_t before = allocations;
+  for (int i = 0; i < 1'000'000; ++i) {
+    std::snprintf(key.data() + key.size() - 8, 8, "%07d", i);
+    now += 1us;
+    ASSERT_TRUE(tenants.try_acquire(key, now)) << i;
+    ASSERT_FALSE(tenants.try_acquire(key, now)) << i;
+  }
+  ASSERT_TRUE(rate.try_acquire(now));
+  ASSERT_FALSE(rate.try_acquire(now));
+  EXPECT_EQ(allocations, before);
 }
 
 TEST_F(Allocations, AJobTakesItsFrameAndARefusedOneNone) {

@@ -10,7 +10,9 @@
 
 #include "weir/base/rng.h"
 #include "weir/bounds/bound.h"
+#include "weir/bounds/gcra.h"
 #include "weir/bounds/keyed_bound.h"
+#include "weir/bounds/keyed_rate.h"
 #include "weir/bounds/ledger.h"
 
 namespace weir::bounds {
@@ -59,15 +61,21 @@ void admit_release(benchmark::State& state) {
 BENCHMARK(admit_release)->Name("admit_release")->UseRealTime();
 BENCHMARK(admit_release)->Name("admit_release/contended")->Threads(2)->UseRealTime();
 
+// In no order that the table has.
+std::vector<std::string> tenant_names(std::uint64_t count) {
+  std::vector<std::string> keys;
+  for (std::uint64_t i = 0; i < count; ++i) keys.push_back("tenant-" + std::to_string(i));
+  Xoshiro rng(1);
+  for (std::uint64_t i = count - 1; i > 0; --i) std::swap(keys[i], keys[below(rng, i + 1)]);
+  return keys;
+}
+
 void tenant(benchmark::State& state) {
   const auto count = static_cast<std::uint64_t>(state.range(0));
   Ledger ledger;
   KeyedBound tenants(ledger,
                      {.name = "tenant", .limit = 20, .keys_max = static_cast<std::uint32_t>(2 * count)});
-  std::vector<std::string> keys;
-  for (std::uint64_t i = 0; i < count; ++i) keys.push_back("tenant-" + std::to_string(i));
-  Xoshiro rng(1);
-  for (std::uint64_t i = count - 1; i > 0; --i) std::swap(keys[i], keys[below(rng, i + 1)]);
+  const std::vector<std::string> keys = tenant_names(count);
   for (const std::string& key : keys) static_cast<void>(tenants.try_acquire(key));
   std::size_t next = 0;
   measure(state, [&] {
@@ -76,6 +84,38 @@ void tenant(benchmark::State& state) {
   });
 }
 BENCHMARK(tenant)->Name("tenant")->Arg(1)->Arg(1000)->Arg(100'000);
+
+// Time is passed in and moves 1 us each: what reading it costs is core_bench's.
+void gcra(benchmark::State& state) {
+  Gcra rate({.units = 2'000'000, .per = 1s, .burst = 1000});
+  TimePoint now(1h);
+  measure(state, [&] { benchmark::DoNotOptimize(rate.try_acquire(now += 1us)); });
+}
+BENCHMARK(gcra)->Name("gcra");
+
+void gcra_refuse(benchmark::State& state) {
+  Gcra rate({.units = 1, .per = 1h, .burst = 1});
+  static_cast<void>(rate.try_acquire(TimePoint(1h)));
+  measure(state, [&] { benchmark::DoNotOptimize(rate.try_acquire(TimePoint(1h))); });
+}
+BENCHMARK(gcra_refuse)->Name("gcra/refuse");
+
+void keyed_rate(benchmark::State& state) {
+  const auto count = static_cast<std::uint64_t>(state.range(0));
+  Ledger ledger;
+  KeyedRate tenants(ledger, {.name = "tenant rate",
+                             .rate = {.units = 1'000'000, .per = 1s, .burst = 1'000'000},
+                             .keys_max = static_cast<std::uint32_t>(count)});
+  const std::vector<std::string> keys = tenant_names(count);
+  TimePoint now(1h);
+  for (const std::string& key : keys) static_cast<void>(tenants.try_acquire(key, now));
+  std::size_t next = 0;
+  measure(state, [&] {
+    benchmark::DoNotOptimize(tenants.try_acquire(keys[next], now += 1us));
+    if (++next == keys.size()) next = 0;
+  });
+}
+BENCHMARK(keyed_rate)->Name("keyed_rate")->Arg(1)->Arg(100'000);
 
 }  // namespace
 }  // namespace weir::bounds

@@ -157,7 +157,9 @@ TEST(MemoryDeathTest, ATaskThatDoesNotCatchItFailsItsScopeAndCancelsTheRest) {
 [[noreturn]] void run_without_threads() {
   ::alarm(20);
   std::atomic<bool> reported{false};
-  Runtime runtime({.processors = 1, .on_stuck = [&](const StuckReport& report) {
+  // Long enough that the task is not stuck before it has taken the memory away,
+  // when there are still threads to be had.
+  Runtime runtime({.processors = 1, .stuck_after = 1s, .on_stuck = [&](const StuckReport& report) {
                      if (!report.stand_in) reported = true;
                    }});
   Limit limit({.name = "calls", .limit = 1});

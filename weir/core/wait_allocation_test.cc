@@ -5,12 +5,11 @@
 // thread sanitizer has one of its own: the tests are skipped there.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cstdlib>
 #include <memory>
-#include <new>
 #include <string>
 
+#include "weir/base/count_allocations.h"
+#include "weir/base/sanitizers.h"
 #include "weir/core/channel.h"
 #include "weir/core/event.h"
 #include "weir/core/internal/testing.h"
@@ -21,43 +20,6 @@
 #include "weir/core/semaphore.h"
 #include "weir/core/shared_mutex.h"
 #include "weir/core/sleep.h"
-
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-#define WEIR_COUNTS_NO_ALLOCATIONS 1
-#endif
-#endif
-
-namespace {
-
-// Of the thread: the runtimes in these tests have one processor.
-thread_local std::uint64_t allocations = 0;
-
-}  // namespace
-
-#ifndef WEIR_COUNTS_NO_ALLOCATIONS
-
-namespace {
-
-void* allocate(std::size_t size, std::size_t alignment) {
-  ++allocations;
-  void* memory = nullptr;
-  if (posix_memalign(&memory, std::max(alignment, sizeof(void*)), size) != 0) throw std::bad_alloc();
-  return memory;
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return allocate(size, __STDCPP_DEFAULT_NEW_ALIGNMENT__); }
-void* operator new(std::size_t size, std::align_val_t alignment) {
-  return allocate(size, static_cast<std::size_t>(alignment));
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
-
-#endif
 
 namespace weir::core {
 namespace {
@@ -71,9 +33,7 @@ constexpr int kTimes = 1000;
 class WaitAllocations : public ::testing::Test {
  protected:
   void SetUp() override {
-#ifdef WEIR_COUNTS_NO_ALLOCATIONS
-    GTEST_SKIP() << "sanitizers have an operator new of their own";
-#endif
+    if (kSanitized) GTEST_SKIP() << "frames come from operator new, or that is the sanitizer's own";
   }
 
   template <typename Step>

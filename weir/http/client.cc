@@ -90,6 +90,12 @@ core::task<Result<>> Client::open(core::Context& context, ConnectionPool::Lease&
   co_return {};
 }
 
+core::task<Result<>> Client::open_idle(core::Context& context) {
+  Result<ConnectionPool::Lease> lease = pool_.acquire_new();
+  if (!lease) co_return std::unexpected(lease.error());
+  co_return co_await open(context, *lease);
+}
+
 core::task<void> Client::keep_swept(core::Context& context) {
   const Duration pause = std::max(kSweepMin, options_.pool.idle_timeout / 4);
   while (co_await core::sleep_for(context, pause)) pool_.sweep();

@@ -121,6 +121,12 @@ class Client {
   core::task<Result<ClientResponse>> send(core::Context& context, const RequestHead& request,
                                           BodySource* body = nullptr);
 
+  // Opens one more connection, which then is idle: the first requests need not
+  // wait for theirs. One beyond `pool.idle_max` displaces the oldest.
+  // Errors: disconnected, overloaded, deadline, cancelled; as send().
+  // Cancellation: it is not opened.
+  core::task<Result<>> open_idle(core::Context& context);
+
   // Closes idle connections that are past their time until `context` ends.
   // Without it they are found when others are used, so that some stay open
   // while there are no requests at all. Its owner spawns it.

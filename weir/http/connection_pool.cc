@@ -79,6 +79,10 @@ Result<ConnectionPool::Lease> ConnectionPool::acquire() {
     }
     discard(std::move(connection), *cause);
   }
+  return acquire_new();
+}
+
+Result<ConnectionPool::Lease> ConnectionPool::acquire_new() {
   const std::lock_guard guard(lock_);
   if (idle_.size() + in_use_ >= options_.connections_max) {
     ++refusals_;

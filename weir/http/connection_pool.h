@@ -105,6 +105,9 @@ class ConnectionPool {
   // nothing has arrived on it. Otherwise the right to open one.
   // Errors: overloaded (at_limit).
   Result<Lease> acquire();
+  // The right to open one more, whatever is idle.
+  // Errors: overloaded (at_limit).
+  Result<Lease> acquire_new();
 
   // Closes idle connections that are past their time; how many.
   std::size_t sweep();

@@ -1,5 +1,6 @@
 #include "weir/load/arrivals.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <string_view>
@@ -25,7 +26,7 @@ std::optional<Duration> parse_instant(std::string_view text) {
   double seconds = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
   if (error != std::errc() || end != text.data() + text.size()) return parse_duration(text);
-  if (!(seconds >= 0) || seconds > std::chrono::duration<double>(RateProfile::kLengthMax).count()) {
+  if (!(seconds >= 0) || seconds > weir::seconds(RateProfile::kLengthMax)) {
     return std::nullopt;
   }
   return Duration(std::llround(seconds * 1e9));
@@ -68,6 +69,20 @@ double Arrivals::expected() const {
   if (recorded_) return static_cast<double>(recorded_->size());
   if (spacing_ == Spacing::poisson) return profile_->arrivals();
   return std::ceil(profile_->arrivals() - kRounding);
+}
+
+double Arrivals::most_within(Duration stretch) const {
+  if (profile_) {
+    double rate = 0;
+    for (const RateProfile::Piece& piece : profile_->pieces()) rate = std::max({rate, piece.from, piece.to});
+    return rate * seconds(stretch);
+  }
+  std::size_t most = 0;
+  for (std::size_t first = 0, last = 0; last < recorded_->size(); ++last) {
+    while ((*recorded_)[last] - (*recorded_)[first] >= stretch) ++first;
+    most = std::max(most, last - first + 1);
+  }
+  return static_cast<double>(most);
 }
 
 std::expected<RecordedArrivals, std::string> read_arrivals(std::istream& in) {

@@ -43,6 +43,9 @@ class Arrivals {
   Duration length() const { return length_; }
   // How many are to be expected in all; of a recorded or even one exactly.
   double expected() const;
+  // The most that come due in so short a time, about: at the highest rate, or in
+  // the fullest such stretch of recorded ones.
+  double most_within(Duration stretch) const;
 
  private:
   std::optional<Duration> next_recorded();

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <sstream>
 
+#include "weir/base/units.h"
+
 namespace weir::load {
 namespace {
 
@@ -18,8 +20,6 @@ std::vector<Duration> all(Arrivals arrivals) {
   while (const std::optional<Duration> at = arrivals.next()) instants.push_back(*at);
   return instants;
 }
-
-double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 // The greatest distance between the share of values below one and what the
 // exponential distribution of that mean says (Kolmogorov and Smirnov).
@@ -48,6 +48,18 @@ TEST(Arrivals, AsManyComeAsThePiecesSay) {
   EXPECT_EQ(instants[99], 990ms);
   EXPECT_EQ(instants[100], 3s);
   EXPECT_TRUE(std::ranges::is_sorted(instants));
+}
+
+TEST(Arrivals, TheMostWithinAStretchIsThatOfTheHighestRate) {
+  const auto most = [](const char* profile, Duration stretch) {
+    return Arrivals(RateProfile::parse(profile, 10s).value(), Spacing::poisson, 1).most_within(stretch);
+  };
+  EXPECT_DOUBLE_EQ(most("500", 10ms), 5);
+  EXPECT_DOUBLE_EQ(most("100..4000,50", 10ms), 40);
+  const Arrivals recorded(RecordedArrivals{0ms, 400ms, 405ms, 409ms, 410ms, 900ms});
+  EXPECT_DOUBLE_EQ(recorded.most_within(10ms), 3);
+  EXPECT_DOUBLE_EQ(recorded.most_within(11ms), 4);
+  EXPECT_DOUBLE_EQ(recorded.most_within(1s), 6);
 }
 
 TEST(Arrivals, PoissonGapsAreExponential) {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "weir/base/memory.h"
 #include "weir/load/internal/burst_run.h"
-#include "weir/load/memory.h"
 
 namespace weir::load {
 namespace {

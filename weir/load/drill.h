@@ -6,8 +6,12 @@
 //      asks, what is not should be told so at once, and as much should be done as
 //      before.
 //   3. Five times the knee, then half of it: how long until all is as it was.
+//   4. Where something is there that disturbs (a chaos scenario): below the knee
+//      while it does. Bounds should hold, some should be served, refusals be
+//      quick, and all be as it was soon after.
 //
-// Each is a check with a verdict; its numbers are those of load runs.
+// Each is a check with a verdict; its numbers are those of load runs, and what
+// the server says of itself where it can be asked (server_watch.h).
 #pragma once
 
 #include <cstdint>
@@ -15,33 +19,63 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "weir/base/clock.h"
 #include "weir/core/context.h"
 #include "weir/core/task.h"
-#include "weir/load/generate.h"
 #include "weir/load/knee.h"
+#include "weir/load/load.h"
 #include "weir/load/scalability.h"
+#include "weir/load/server_watch.h"
 
 namespace weir::load {
 
+// What goes wrong beside the server, and for how long.
+struct Disturbance {
+  Duration length{};
+  // Does it, and returns when it is over. Error: text, what could not be done.
+  std::function<core::task<std::expected<void, std::string>>(core::Context&)> play;
+};
+
 struct DrillOptions {
-  LoadOptions load;  // target, mix, timeout, inflight_max, timely; the drill plans
+  LoadOptions load;       // target, mix, timeout, inflight_max, timely; the drill plans
+  Duration warm_up = 1s;  // of each run
   KneeSearch::Options search;
   std::optional<double> knee;  // known: it is not looked for
-  Duration warm_up = 1s;       // of each run
-  double overload = 2;         // times the knee
-  Duration overload_length = 20s;
-  double surge = 5;  // times the knee
-  Duration surge_length = 30s;
-  double rest = 0.5;  // times the knee, after the surge
-  Duration rest_length = 30s;
+  double knee_min = 0;         // a second; a knee below it is a finding
 
-  // Thresholds of the checks.
-  double goodput_min = 0.9;      // of the knee, under overload
-  Duration refusal_p99 = 100ms;  // how long a refusal may take
-  Duration recovery_max = 5s;    // until all is normal again
+  std::optional<Disturbance> disturbance;
+  std::optional<ServerWatch::Options> watch;  // the server's metrics; null: it is not asked
+
+  struct Overload {
+    bool wanted = true;
+    double times = 2;  // the knee
+    Duration length = 20s;
+    double goodput_min = 0.9;      // of the knee
+    Duration refusal_p99 = 100ms;  // how long a refusal may take
+  } overload;
+
+  struct Surge {
+    bool wanted = true;
+    double times = 5;  // the knee
+    Duration length = 30s;
+    double rest = 0.5;  // times the knee, after it
+    Duration rest_length = 30s;
+    Duration recovery_max = 5s;  // until all is normal again
+  } surge;
+
+  struct Chaos {
+    double times = 0.5;                // the knee
+    Duration lead = 5s;                // undisturbed before, to compare with
+    Duration rest_length = 30s;        // undisturbed after
+    double good_min = 0.01;            // of what is due while it disturbs, the share that is answered well
+    Duration refusal_p99 = 100ms;      // how long a refusal may take
+    double tasks_max = 100;            // more at the end than before
+    Bytes memory_max = mebibytes(64);  // the same
+    Duration recovery_max = 5s;        // until all is normal again
+  } chaos;
 };
 
 struct DrillCheck {
@@ -58,6 +92,9 @@ struct DrillResult {
   std::optional<Scalability> law;
   std::optional<LoadResult> overload;
   std::optional<LoadResult> surge;
+  std::optional<LoadResult> chaos;
+  std::pair<Duration, Duration> disturbed{};  // from when to when of `chaos`
+  std::vector<ServerReading> readings;        // what the server said meanwhile
   // From the end of the surge until every later second kept the objective;
   // nullopt: none did.
   std::optional<Duration> recovery;

@@ -4,12 +4,12 @@
 
 #include <cmath>
 
+#include "weir/base/units.h"
+
 namespace weir::load {
 namespace {
 
 constexpr int kTicksPerHalving = 5;
-
-double milliseconds(Duration duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
 
 // The level after `percentile`: steps halve as often as the distance to 100 has.
 double next_level(double percentile) {
@@ -29,22 +29,31 @@ double deviation_ms(const Histogram& histogram) {
 
 }  // namespace
 
-std::string to_hgrm(const Histogram& histogram) {
-  std::string text =
-      fmt::format("{:>12} {:>14} {:>10} {:>14}\n\n", "Value", "Percentile", "TotalCount", "1/(1-Percentile)");
+std::vector<PercentilePoint> percentile_points(const Histogram& histogram) {
+  std::vector<PercentilePoint> points;
   const auto total = static_cast<double>(histogram.count());
   std::uint64_t seen = 0;
   double level = 0;
-  histogram.for_each_bucket([&](Duration value, std::uint64_t count) {
+  histogram.for_each_bucket([&](Duration bucket, std::uint64_t count) {
     seen += count;
-    const double value_ms = milliseconds(std::min(value, histogram.max()));
+    const Duration value = std::min(bucket, histogram.max());
     const double reached = 100 * static_cast<double>(seen) / total;
     for (; level <= reached && level < 100 && seen < histogram.count(); level = next_level(level)) {
-      text += fmt::format("{:12.3f} {:2.12f} {:10} {:14.2f}\n", value_ms, level / 100, seen,
-                          1 / (1 - level / 100));
+      points.push_back({.percentile = level, .value = value, .count = seen});
     }
-    if (seen == histogram.count()) text += fmt::format("{:12.3f} {:2.12f} {:10}\n", value_ms, 1.0, seen);
+    if (seen == histogram.count()) points.push_back({.percentile = 100, .value = value, .count = seen});
   });
+  return points;
+}
+
+std::string to_hgrm(const Histogram& histogram) {
+  std::string text =
+      fmt::format("{:>12} {:>14} {:>10} {:>14}\n\n", "Value", "Percentile", "TotalCount", "1/(1-Percentile)");
+  for (const auto& [percentile, value, count] : percentile_points(histogram)) {
+    const double share = percentile / 100;
+    text += fmt::format("{:12.3f} {:2.12f} {:10}", milliseconds(value), share, count);
+    text += share < 1 ? fmt::format(" {:14.2f}\n", 1 / (1 - share)) : "\n";
+  }
   text += fmt::format("#[Mean    = {:12.3f}, StdDeviation   = {:12.3f}]\n", milliseconds(histogram.mean()),
                       deviation_ms(histogram));
   text += fmt::format("#[Max     = {:12.3f}, Total count    = {:12}]\n", milliseconds(histogram.max()),

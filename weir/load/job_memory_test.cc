@@ -5,8 +5,8 @@
 #include <deque>
 #include <set>
 
+#include "weir/base/memory.h"
 #include "weir/base/sanitizers.h"
-#include "weir/load/memory.h"
 
 namespace weir::load {
 namespace {

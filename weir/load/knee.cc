@@ -27,12 +27,21 @@ void KneeSearch::report(const RateOutcome& outcome) {
   WEIR_CHECK(ending_ == Ending::searching, "the search has ended");
   const bool kept = outcome.plan_held && outcome.keeps(options_.objective);
   measured_.push_back({.probe = probe_, .outcome = outcome, .kept = kept});
-  // A generator that is too slow says nothing of the server, and a higher rate
-  // would not either. Where the server failed as well, that is what held it up.
-  if (!outcome.plan_held && outcome.keeps(options_.objective)) {
-    ending_ = Ending::generator;
-    return;
+  if (!outcome.plan_held) {
+    // A moment in which the machine did something else says nothing: once more.
+    if (disturbed_ < options_.repeats_max && measured_.size() < options_.probes_max) {
+      ++disturbed_;
+      return;
+    }
+    // A generator that is too slow says nothing of the server, and a higher rate
+    // would not either. Where the server failed as well, that is what held it up.
+    if (outcome.keeps(options_.objective)) {
+      ending_ = Ending::generator;
+      return;
+    }
   }
+  disturbed_ = 0;
+  if (!kept) disturbed_above_ = !outcome.plan_held;
   if (probe_.confirms) {
     note_confirmation(kept);
   } else if (kept) {

@@ -48,6 +48,7 @@ class KneeSearch {
     Duration step = 3s;       // of measuring each rate
     Duration hold = 15s;      // of confirming the one that was found
     std::uint32_t probes_max = 40;
+    std::uint32_t repeats_max = 2;  // of a probe whose plan was not held
     Objective objective;
   };
 
@@ -83,6 +84,9 @@ class KneeSearch {
   // The highest rate that was kept and confirmed; with `never_exceeded` and
   // `generator` the highest that was kept. nullopt: there was none.
   std::optional<double> knee() const;
+  // What was too much above the knee was not sent on time either, so that it may
+  // be higher: server and generator share a machine.
+  bool may_be_higher() const { return disturbed_above_; }
   const std::vector<Measured>& measured() const { return measured_; }
 
  private:
@@ -97,7 +101,9 @@ class KneeSearch {
   double kept_ = 0;      // the highest rate that was kept below exceeded_
   double exceeded_ = 0;  // the lowest that was too much; 0: none
   std::optional<double> confirmed_;
-  bool refuted_ = false;  // a rate that was kept did not hold
+  bool disturbed_above_ = false;  // so was the probe at exceeded_
+  std::uint32_t disturbed_ = 0;   // times that this probe was in vain
+  bool refuted_ = false;          // a rate that was kept did not hold
   double step_down_ = 0;
   std::vector<Measured> measured_;
 };

@@ -10,6 +10,7 @@
 
 #include "weir/base/histogram.h"
 #include "weir/base/rng.h"
+#include "weir/base/units.h"
 
 namespace weir::load {
 namespace {
@@ -52,7 +53,7 @@ class Queue {
 
   // The share of requests that take longer, by Erlang's formula.
   double tail(double rate, Duration limit) const {
-    const double load = rate * std::chrono::duration<double>(mean_).count();
+    const double load = rate * seconds(mean_);
     const auto servers = static_cast<double>(servers_);
     double blocking = 1;
     for (unsigned i = 1; i <= servers_; ++i) blocking = load * blocking / (i + load * blocking);
@@ -65,7 +66,7 @@ class Queue {
   // The rate at which 1% take longer.
   double knee(Duration p99) const {
     double low = 0;
-    double high = static_cast<double>(servers_) / std::chrono::duration<double>(mean_).count();
+    double high = static_cast<double>(servers_) / seconds(mean_);
     for (int i = 0; i < 60; ++i) {
       const double middle = (low + high) / 2;
       (tail(middle, p99) <= 0.01 ? low : high) = middle;
@@ -124,6 +125,30 @@ TEST(KneeSearch, AGeneratorThatIsTooSlowEndsIt) {
   });
   EXPECT_EQ(search.ending(), KneeSearch::Ending::generator);
   EXPECT_EQ(search.knee(), 640);
+}
+
+TEST(KneeSearch, AProbeInWhichTheGeneratorWasDisturbedIsMadeAgain) {
+  // Every third probe is in vain, and looks as if the server had been too slow.
+  int probes = 0;
+  const KneeSearch search = searched({.from = 10, .precision = 0.02}, [&](const KneeSearch::Probe& probe) {
+    if (++probes % 3 == 0) return RateOutcome{.p99 = 1h, .good_share = 1, .plan_held = false};
+    return up_to(777)(probe);
+  });
+  EXPECT_EQ(search.ending(), KneeSearch::Ending::found);
+  ASSERT_TRUE(search.knee());
+  EXPECT_NEAR(*search.knee(), 777, 777 * 0.02);
+}
+
+TEST(KneeSearch, ItIsToldWhereWhatIsAboveTheKneeWasNotSentOnTimeEither) {
+  const auto found = [](bool held_above) {
+    return searched({.from = 10, .precision = 0.02}, [&](const KneeSearch::Probe& probe) {
+      const bool kept = probe.rate <= 100;
+      return RateOutcome{.p99 = kept ? 1ms : 1h, .good_share = 1, .plan_held = kept || held_above};
+    });
+  };
+  EXPECT_EQ(found(false).ending(), KneeSearch::Ending::found);
+  EXPECT_TRUE(found(false).may_be_higher());
+  EXPECT_FALSE(found(true).may_be_higher());
 }
 
 TEST(KneeSearch, AServerThatIsFasterThanTheHighestRateIsSaidToBe) {

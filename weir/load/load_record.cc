@@ -7,15 +7,11 @@
 #include <utility>
 
 #include "weir/base/json_text.h"
+#include "weir/base/units.h"
 
 namespace weir::load {
 namespace {
 
-constexpr std::array<std::pair<const char*, double>, 6> kQuantiles{
-    {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}, {"p9999", 0.9999}, {"max", 1}}};
-
-double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
-double milliseconds(Duration duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
 double per_second(std::uint64_t count, Duration time) {
   return time == Duration::zero() ? 0 : static_cast<double>(count) / seconds(time);
 }
@@ -53,8 +49,9 @@ class Writer {
     inner.number("max_ns", static_cast<std::uint64_t>(parts.max.count()));
     inner.buckets(parts.buckets);
   }
-  void buckets(const std::vector<std::pair<Duration, std::uint64_t>>& buckets) {
-    key("buckets") += '[';
+  void buckets(const std::vector<std::pair<Duration, std::uint64_t>>& buckets,
+               std::string_view name = "buckets") {
+    key(name) += '[';
     std::string_view comma;
     for (const auto& [value, count] : buckets) {
       out_ += fmt::format("{}[{},{}]", std::exchange(comma, ","), value.count(), count);
@@ -69,6 +66,18 @@ class Writer {
     for (std::size_t i = 0; i < kLoadClasses; ++i) {
       histogram(fmt::format("{}_latency", to_string(static_cast<LoadClass>(i))), tally.latency[i]);
     }
+  }
+  // Pairs of what and how many.
+  template <typename Statuses, typename Reasons>
+  void endings(const Statuses& statuses, const Reasons& reasons) {
+    key("statuses");
+    {
+      Writer inner(out_, detail_);
+      for (const auto& [status, count] : statuses) inner.number(std::to_string(status), count);
+    }
+    key("errors");
+    Writer inner(out_, detail_);
+    for (const auto& [reason, count] : reasons) inner.number(to_string(reason), count);
   }
   template <typename Each, typename Write>
   void list(std::string_view name, const std::vector<Each>& all, Write write) {
@@ -105,37 +114,43 @@ void write_interval(Writer& writer, const LoadInterval& interval) {
   writer.number("p99_ms", milliseconds(interval.p99), 4);
   writer.number("p999_ms", milliseconds(interval.p999), 4);
   writer.number("max_ms", milliseconds(interval.max), 4);
-  if (writer.detail() == Detail::all) writer.buckets(interval.buckets);
+  writer.endings(interval.statuses, interval.reasons);
+  if (writer.detail() != Detail::all) return;
+  writer.buckets(interval.buckets);
+  // Where nothing else ended, they are the same.
+  if (interval.good_buckets != interval.buckets) writer.buckets(interval.good_buckets, "good_buckets");
 }
 
-void write_counts(Writer& writer, const LoadRecord& record) {
-  const LoadCounts& counts = record.result.counts;
+void write_result(Writer& writer, const LoadResult& result, const std::vector<RequestGroup>& groups) {
+  const LoadCounts& counts = result.counts;
+  writer.number("planned_s", seconds(result.planned), 3);
+  writer.number("measured_s", seconds(result.measured), 3);
+  writer.truth("interrupted", result.interrupted);
   writer.number("due", counts.due());
   writer.number("sent", counts.sent);
   writer.number("timely", counts.timely);
-  writer.number("timely_share", record.result.timely_share(), 6);
+  writer.number("timely_share", result.timely_share(), 6);
   writer.number("not_sent", counts.not_sent);
-  writer.number("unfinished", record.result.unfinished);
-  writer.number("sent_per_s", per_second(counts.sent, record.result.measured), 2);
-  writer.number("good_per_s", per_second(counts.all.count(LoadClass::good), record.result.measured), 2);
+  writer.number("unfinished", result.unfinished);
+  writer.number("sent_per_s", per_second(counts.sent, result.measured), 2);
+  writer.number("good_per_s", per_second(counts.all.count(LoadClass::good), result.measured), 2);
   writer.number("bytes_received", counts.bytes_received);
-  writer.number("connects", record.result.connects);
-  writer.number("cpu_s", record.result.cpu_s, 3);
+  writer.number("connects", result.connects);
+  writer.number("cpu_s", result.cpu_s, 3);
   writer.tally(counts.all);
   writer.histogram("service", counts.service);
   writer.histogram("lag", counts.lag);
-  {
-    writer.key("statuses");
-    Writer statuses(writer.out(), writer.detail());
-    for (std::size_t status = 0; status < counts.statuses.size(); ++status) {
-      if (counts.statuses[status] != 0) statuses.number(std::to_string(status), counts.statuses[status]);
-    }
-  }
-  writer.key("errors");
-  Writer errors(writer.out(), writer.detail());
-  for (std::size_t i = 0; i < counts.reasons.size(); ++i) {
-    if (counts.reasons[i] != 0) errors.number(to_string(static_cast<Reason>(i)), counts.reasons[i]);
-  }
+  LoadInterval whole;
+  whole.set_ended(counts);
+  writer.endings(whole.statuses, whole.reasons);
+  writer.list("groups", groups, [&](Writer& inner, const RequestGroup& group, std::size_t i) {
+    inner.text("label", group.label);
+    inner.text("name", group.name);
+    inner.tally(counts.groups[i]);
+  });
+  writer.list("intervals", result.intervals, [](Writer& inner, const LoadInterval& interval, std::size_t) {
+    write_interval(inner, interval);
+  });
 }
 
 }  // namespace
@@ -154,6 +169,15 @@ std::string_view LoadRecord::verdict() const {
   return redirected() ? "redirected" : "held";
 }
 
+std::string to_json(const LoadResult& result, const std::vector<RequestGroup>& groups, Detail detail) {
+  std::string json;
+  {
+    Writer writer(json, detail);
+    write_result(writer, result, groups);
+  }
+  return json;
+}
+
 std::string to_json(const LoadRecord& record, Detail detail) {
   std::string json;
   {
@@ -167,19 +191,8 @@ std::string to_json(const LoadRecord& record, Detail detail) {
     writer.number("timely_ms", milliseconds(record.timely), 3);
     writer.number("inflight_max", std::uint64_t{record.inflight_max});
     writer.number("generators", std::uint64_t{record.generators});
-    writer.number("planned_s", seconds(record.result.planned), 3);
-    writer.number("measured_s", seconds(record.result.measured), 3);
     writer.text("verdict", record.verdict());
-    writer.truth("interrupted", record.result.interrupted);
-    write_counts(writer, record);
-    writer.list("groups", record.groups, [&](Writer& inner, const RequestGroup& group, std::size_t i) {
-      inner.text("label", group.label);
-      inner.text("name", group.name);
-      inner.tally(record.result.counts.groups[i]);
-    });
-    writer.list(
-        "intervals", record.result.intervals,
-        [](Writer& inner, const LoadInterval& interval, std::size_t) { write_interval(inner, interval); });
+    write_result(writer, record.result, record.groups);
   }
   return json + "\n";
 }

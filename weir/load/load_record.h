@@ -5,17 +5,23 @@
 // Functions of their arguments; callable from any thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <expected>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "weir/base/clock.h"
-#include "weir/load/generate.h"
+#include "weir/load/load.h"
 #include "weir/load/request_mix.h"
 
 namespace weir::load {
+
+// The quantiles that reports show.
+inline constexpr std::array<std::pair<const char*, double>, 6> kQuantiles{
+    {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}, {"p9999", 0.9999}, {"max", 1}}};
 
 struct LoadRecord {
   explicit LoadRecord(LoadResult of) : result(std::move(of)) {}
@@ -41,6 +47,8 @@ struct LoadRecord {
 // be read again.
 enum class Detail : std::uint8_t { summary, all };
 std::string to_json(const LoadRecord& record, Detail detail);
+// The result alone, without the end of a line.
+std::string to_json(const LoadResult& result, const std::vector<RequestGroup>& groups, Detail detail);
 
 // Of what to_json() wrote in all detail. Error: text.
 std::expected<LoadRecord, std::string> parse_record(std::string_view json);

@@ -51,12 +51,17 @@ LoadTally tally_of(const element& of) {
   return tally;
 }
 
-void set_percentiles(LoadInterval& interval, const Histogram& latency) {
-  interval.p50 = latency.quantile(0.5);
-  interval.p90 = latency.quantile(0.9);
-  interval.p99 = latency.quantile(0.99);
-  interval.p999 = latency.quantile(0.999);
-  interval.max = latency.max();
+int status_of(std::string_view text) {
+  const unsigned long number = std::stoul(std::string(text));
+  if (number >= LoadCounts::kStatuses) throw Wrong("a status is over 999");
+  return static_cast<int>(number);
+}
+
+Reason reason_of(std::string_view name) {
+  std::size_t reason = 0;
+  while (reason < LoadCounts::kReasons && to_string(static_cast<Reason>(reason)) != name) ++reason;
+  if (reason == LoadCounts::kReasons) throw Wrong("\"" + std::string(name) + "\" is no reason of an error");
+  return static_cast<Reason>(reason);
 }
 
 LoadInterval interval_of(const element& of) {
@@ -76,21 +81,24 @@ LoadInterval interval_of(const element& of) {
   for (std::size_t i = 0; i < kLoadClasses; ++i) {
     interval.ended[i] = std::uint64_t(of[to_string(static_cast<LoadClass>(i))]);
   }
+  element good;
+  interval.good_buckets =
+      of["good_buckets"].get(good) == simdjson::SUCCESS ? buckets_of(good) : interval.buckets;
+  for (const auto [status, count] : of["statuses"].get_object()) {
+    interval.statuses.emplace_back(status_of(status), std::uint64_t(count));
+  }
+  for (const auto [name, count] : of["errors"].get_object()) {
+    interval.reasons.emplace_back(reason_of(name), std::uint64_t(count));
+  }
   return interval;
 }
 
 void read_endings(const element& of, LoadCounts& counts) {
   for (const auto [status, count] : of["statuses"].get_object()) {
-    const std::size_t number = std::stoul(std::string(status));
-    if (number >= counts.statuses.size()) throw Wrong("a status is over 999");
-    counts.statuses[number] = std::uint64_t(count);
+    counts.statuses[static_cast<std::size_t>(status_of(status))] = std::uint64_t(count);
   }
   for (const auto [name, count] : of["errors"].get_object()) {
-    std::size_t reason = 0;
-    while (reason < counts.reasons.size() && to_string(static_cast<Reason>(reason)) != name) ++reason;
-    if (reason == counts.reasons.size())
-      throw Wrong("\"" + std::string(name) + "\" is no reason of an error");
-    counts.reasons[reason] = std::uint64_t(count);
+    counts.reasons[static_cast<std::size_t>(reason_of(name))] = std::uint64_t(count);
   }
 }
 
@@ -132,23 +140,29 @@ LoadRecord record_of(const element& of) {
   return record;
 }
 
-Buckets merged(const Buckets& a, const Buckets& b) {
-  std::map<Duration, std::uint64_t> sums;
-  for (const Buckets* buckets : {&a, &b}) {
-    for (const auto& [value, count] : *buckets) sums[value] += count;
+template <typename Of>
+using Counted = std::vector<std::pair<Of, std::uint64_t>>;
+
+template <typename Of>
+Counted<Of> merged(const Counted<Of>& a, const Counted<Of>& b) {
+  std::map<Of, std::uint64_t> sums;
+  for (const Counted<Of>* each : {&a, &b}) {
+    for (const auto& [what, count] : *each) sums[what] += count;
   }
   return {sums.begin(), sums.end()};
 }
 
 void add_interval(LoadInterval& to, const LoadInterval& other) {
-  const Duration max = std::max(to.max, other.max);
   to.due += other.due;
   to.sent += other.sent;
   to.not_sent += other.not_sent;
   to.inflight += other.inflight;
   for (std::size_t i = 0; i < kLoadClasses; ++i) to.ended[i] += other.ended[i];
-  to.buckets = merged(to.buckets, other.buckets);
-  set_percentiles(to, Histogram({.buckets = to.buckets, .max = max}));
+  to.good_buckets = merged(to.good_buckets, other.good_buckets);
+  to.statuses = merged(to.statuses, other.statuses);
+  to.reasons = merged(to.reasons, other.reasons);
+  to.set_latency(
+      Histogram({.buckets = merged(to.buckets, other.buckets), .max = std::max(to.max, other.max)}));
 }
 
 }  // namespace

@@ -49,6 +49,9 @@ LoadRecord made(std::uint64_t seed) {
   interval.p50 = all.quantile(0.5);
   interval.max = all.max();
   interval.buckets = all.parts().buckets;
+  interval.good_buckets = counts.all.of(LoadClass::good).parts().buckets;
+  interval.statuses = {{200, 700}, {503, 200}};
+  interval.reasons = {{Reason::timed_out, 100}};
   result.intervals = {interval};
   return record;
 }
@@ -66,6 +69,7 @@ TEST(LoadRecord, ReadAgainItSaysTheSame) {
   EXPECT_EQ(again.result.counts.all.whole().quantile(0.99), record.result.counts.all.whole().quantile(0.99));
   EXPECT_EQ(again.result.counts.statuses, record.result.counts.statuses);
   EXPECT_EQ(again.groups, record.groups);
+  EXPECT_EQ(again.result.intervals[0].good_buckets, record.result.intervals[0].good_buckets);
   EXPECT_EQ(again.verdict(), "inconclusive");
 }
 
@@ -90,6 +94,8 @@ TEST(LoadRecord, TwoGeneratorsAddUpToWhatOneWouldHaveMeasured) {
   }
   ASSERT_EQ(sum.result.intervals.size(), 1u);
   EXPECT_EQ(sum.result.intervals[0].sent, 1980u);
+  EXPECT_EQ(sum.result.intervals[0].statuses[1], std::pair(503, std::uint64_t{400}));
+  EXPECT_EQ(sum.result.intervals[0].reasons[0], std::pair(Reason::timed_out, std::uint64_t{200}));
   EXPECT_EQ(sum.result.intervals[0].p50, both.quantile(0.5));
 }
 

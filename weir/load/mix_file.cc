@@ -1,33 +1,24 @@
 #include "weir/load/mix_file.h"
 
-#include <yaml-cpp/yaml.h>
-
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <initializer_list>
-#include <sstream>
-#include <stdexcept>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "weir/http/headers.h"
+#include "weir/load/internal/yaml_file.h"
 
 namespace weir::load {
 namespace {
 
-// Inside this file only: found wrong, with the line.
-struct Wrong : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
 class MixReader {
  public:
-  explicit MixReader(const std::string& path) : path_(path) {}
+  explicit MixReader(const internal::YamlFile& file) : file_(file) {}
 
   RequestMix read() {
-    const YAML::Node root = YAML::Load(content_of(path_));
+    const YAML::Node root = file_.root();
     check_keys(root, {"requests", "labels"});
     const YAML::Node requests = root["requests"];
     check(root, requests.IsDefined(), "no requests: are declared");
@@ -45,34 +36,15 @@ class MixReader {
   }
 
  private:
-  [[noreturn]] void refuse(const YAML::Node& at, const std::string& what) const {
-    throw Wrong(path_ + ":" + std::to_string(at.Mark().line + 1) + ": " + what);
-  }
+  [[noreturn]] void refuse(const YAML::Node& at, const std::string& what) const { file_.refuse(at, what); }
   void check(const YAML::Node& at, bool right, const std::string& what) const {
-    if (!right) refuse(at, what);
+    file_.check(at, right, what);
   }
   void check_keys(const YAML::Node& map, std::initializer_list<std::string_view> known) const {
-    check(map, map.IsMap(), "is no map of keys and values");
-    for (const auto& entry : map) {
-      const std::string key = entry.first.Scalar();
-      check(entry.first, std::ranges::find(known, key) != known.end(),
-            "there is no key \"" + key + "\" here");
-    }
+    file_.check_keys(map, known);
   }
-
-  static std::string content_of(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    std::ostringstream content;
-    content << file.rdbuf();
-    if (!file) throw Wrong(path + ": cannot be read");
-    return std::move(content).str();
-  }
-
   std::string text_of(const YAML::Node& map, const char* key, const std::string& otherwise) const {
-    const YAML::Node value = map[key];
-    if (!value) return otherwise;
-    check(value, value.IsScalar(), std::string(key) + ": is a text");
-    return value.Scalar();
+    return file_.text(map, key, otherwise);
   }
   double weight_of(const YAML::Node& value) const {
     double weight = 0;
@@ -110,8 +82,8 @@ class MixReader {
     }
     const std::string file = text_of(request, "body_file", "");
     check(request, file.empty() || !request["body"], "has both body: and body_file:");
-    const std::filesystem::path beside = std::filesystem::path(path_).parent_path() / file;
-    kind.body = template_of(request, file.empty() ? text_of(request, "body", "") : content_of(beside));
+    const std::filesystem::path beside = std::filesystem::path(file_.path()).parent_path() / file;
+    kind.body = template_of(request, file.empty() ? text_of(request, "body", "") : file_.content_of(beside));
     return kind;
   }
 
@@ -129,19 +101,13 @@ class MixReader {
     return read;
   }
 
-  const std::string path_;
+  const internal::YamlFile& file_;
 };
 
 }  // namespace
 
 std::expected<RequestMix, std::string> read_mix(const std::string& path) {
-  try {
-    return MixReader(path).read();
-  } catch (const Wrong& wrong) {
-    return std::unexpected(wrong.what());
-  } catch (const YAML::Exception& wrong) {
-    return std::unexpected(path + ":" + std::to_string(wrong.mark.line + 1) + ": " + wrong.msg);
-  }
+  return internal::read_yaml(path, [](const internal::YamlFile& file) { return MixReader(file).read(); });
 }
 
 }  // namespace weir::load

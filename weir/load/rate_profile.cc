@@ -11,8 +11,6 @@
 namespace weir::load {
 namespace {
 
-double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
 Duration of_seconds(double seconds) { return Duration(static_cast<Duration::rep>(seconds * 1e9)); }
 
 double arrivals_of(const RateProfile::Piece& piece) {

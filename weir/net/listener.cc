@@ -67,21 +67,36 @@ bool bind_and_listen(int fd, const SocketAddress& address, const Listener::Optio
 
 }  // namespace
 
-Result<Listener> Listener::open(const SocketAddress& address, const Options& options) {
+Result<int> Listener::bind(const SocketAddress& address, const Options& options) {
   const int fd = ::socket(address.native()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return std::unexpected(system_error(errno, "socket"));
+  if (bind_and_listen(fd, address, options)) return fd;
+  const int code = errno;
+  ::close(fd);
+  return std::unexpected(system_error(code, "listen"));
+}
+
+Result<SocketAddress> Listener::local_of(int fd) {
   sockaddr_storage local{};
   socklen_t size = sizeof local;
-  if (!bind_and_listen(fd, address, options) ||
-      getsockname(fd, reinterpret_cast<sockaddr*>(&local), &size) != 0) {
-    const int code = errno;
-    ::close(fd);
-    return std::unexpected(system_error(code, "listen"));
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&local), &size) != 0) {
+    return std::unexpected(system_error(errno, "listen"));
   }
-  Result<core::Descriptor> descriptor = core::Descriptor::adopt(fd, options.processor);
+  return SocketAddress::from_native(reinterpret_cast<const sockaddr*>(&local), size);
+}
+
+Result<Listener> Listener::adopt(int fd, unsigned processor) {
+  Result<core::Descriptor> descriptor = core::Descriptor::adopt(fd, processor);
   if (!descriptor) return std::unexpected(descriptor.error());
-  return Listener(std::move(*descriptor),
-                  SocketAddress::from_native(reinterpret_cast<const sockaddr*>(&local), size));
+  const Result<SocketAddress> local = local_of(fd);
+  if (!local) return std::unexpected(local.error());
+  return Listener(std::move(*descriptor), *local);
+}
+
+Result<Listener> Listener::open(const SocketAddress& address, const Options& options) {
+  const Result<int> fd = bind(address, options);
+  if (!fd) return std::unexpected(fd.error());
+  return adopt(*fd, options.processor);
 }
 
 core::task<Result<Socket>> Listener::accept(core::Context& context) {

@@ -49,6 +49,15 @@ class Listener {
   // ours, not permitted), overloaded (out of descriptors).
   static Result<Listener> open(const SocketAddress& address, const Options& options);
 
+  // The two halves of open(), for a descriptor that outlives a runtime: one that
+  // listens (non-blocking, closed on exec), any thread; and its use by a task,
+  // which takes it over and closes it on error. Options::processor is of the
+  // second, the others of the first. Errors: as open().
+  static Result<int> bind(const SocketAddress& address, const Options& options);
+  static Result<Listener> adopt(int fd, unsigned processor);
+  // Where such a descriptor listens. Errors: internal.
+  static Result<SocketAddress> local_of(int fd);
+
   // The next connection, on the processor that accepts it. When descriptors or
   // memory run out it pauses, tries again and counts it; connections that
   // ended before they were accepted are passed over.

@@ -7,12 +7,10 @@
 #include <charconv>
 #include <optional>
 
-#include "weir/service/internal/text.h"
+#include "weir/service/text.h"
 
 namespace weir::service {
 namespace {
-
-using internal::in_quotes;
 
 constexpr std::size_t kNameMax = 253;  // RFC 1035, section 2.3.4
 constexpr std::size_t kLabelMax = 63;

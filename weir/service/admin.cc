@@ -51,14 +51,16 @@ Admin::Page Admin::page_for(const http::RequestHead& request) const {
   if (path == "/metrics") return metrics_page();
   if (path == "/debug/bounds") return bounds_page(request);
   if (path == "/") {
-    return {200, kHtml, html_page({.service = options_.service, .title = "Overview"}, options_.overview())};
+    return {200, kHtml,
+            html_page({.service = options_.service, .title = "Overview", .notice = notice()},
+                      options_.overview())};
   }
   return {404, kText, "not found; there are / /healthz /readyz /metrics /debug/bounds\n"};
 }
 
 Admin::Page Admin::bounds_page(const http::RequestHead& request) const {
   const auto rows = options_.ledger.snapshot();
-  if (wants_html(request)) return {200, kHtml, bounds_html(options_.service, rows)};
+  if (wants_html(request)) return {200, kHtml, bounds_html(options_.service, rows, notice())};
   return {200, kJson, bounds_json(options_.service, rows)};
 }
 

@@ -30,6 +30,8 @@ class Admin final : public http::Handler {
     std::function<void(observe::Exposition&)> expose;
     // Lines of the overview: what is served where, as HTML.
     std::function<std::string()> overview;
+    // What stands at the top of every page for people; empty text: nothing.
+    std::function<std::string()> notice;
   };
 
   explicit Admin(Options options) : options_(std::move(options)) {}
@@ -46,6 +48,7 @@ class Admin final : public http::Handler {
     std::string body;
   };
 
+  std::string notice() const { return options_.notice ? options_.notice() : std::string(); }
   Page page_for(const http::RequestHead& request) const;
   Page bounds_page(const http::RequestHead& request) const;
   Page metrics_page() const;

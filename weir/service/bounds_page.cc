@@ -117,7 +117,8 @@ std::string bounds_json(std::string_view service, std::span<const bounds::Row> r
   return out;
 }
 
-std::string bounds_html(std::string_view service, std::span<const bounds::Row> rows) {
+std::string bounds_html(std::string_view service, std::span<const bounds::Row> rows,
+                        std::string_view notice) {
   std::string body =
       "<div class=\"wide\"><table><thead><tr><th scope=\"col\">bound</th><th scope=\"col\">limit</th>"
       "<th scope=\"col\">in use</th><th scope=\"col\">peak</th><th scope=\"col\">queue</th>"
@@ -126,7 +127,7 @@ std::string bounds_html(std::string_view service, std::span<const bounds::Row> r
       "<tbody>\n";
   for (const bounds::Row& row : rows) append_row_html(row, body);
   body += "</tbody></table></div>\n";
-  return html_page({.service = service, .title = "Bounds", .reload = 2s}, body);
+  return html_page({.service = service, .title = "Bounds", .reload = 2s, .notice = notice}, body);
 }
 
 void expose_bounds(std::span<const bounds::Row> rows, observe::Exposition& page) {

@@ -16,7 +16,8 @@ namespace weir::service {
 std::string bounds_json(std::string_view service, std::span<const bounds::Row> rows);
 
 // One page with a table; it reloads itself every two seconds.
-std::string bounds_html(std::string_view service, std::span<const bounds::Row> rows);
+std::string bounds_html(std::string_view service, std::span<const bounds::Row> rows,
+                        std::string_view notice = {});
 
 // weir_bound_limit, _in_use, _peak, _queue_depth, _queue_limit,
 // _admitted_total, _refused_total{reason}; all with the label `bound`.

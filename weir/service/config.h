@@ -154,13 +154,11 @@ struct CheckedConfig {
 // All mistakes of a file at once, in the order of their places, warnings included.
 using Parsed = std::expected<CheckedConfig, Diagnostics>;
 
-inline constexpr Bytes kConfigBytesMax = mebibytes(1);
-
 // `file` is the name shown in messages.
 Parsed parse_config(std::string file, std::string_view text);
 
 // Reads `path` first: a file that cannot be read or is larger than
-// kConfigBytesMax is a mistake as well. Blocks; for start-up and tools.
+// 1 MiB is a mistake as well. Blocks; for start-up and tools.
 Parsed load_config(const std::string& path);
 
 }  // namespace weir::service

@@ -9,7 +9,8 @@
 #include "weir/base/check.h"
 #include "weir/service/check_report.h"
 #include "weir/service/config.h"
-#include "weir/service/internal/text.h"
+#include "weir/service/text.h"
+#include "weir/service/yaml_file.h"
 
 namespace {
 
@@ -29,7 +30,7 @@ void check_findings(const Diagnostics& findings, std::string_view text) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  if (text.size() > kConfigBytesMax.count) return 0;  // refused as a whole, without a place
+  if (text.size() > kYamlBytesMax.count) return 0;  // refused as a whole, without a place
   const Parsed parsed = parse_config("f", text);
   if (parsed) {
     WEIR_CHECK(parsed->warnings.errors() == 0, "an error in a file that was found right");
@@ -39,7 +40,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_findings(parsed.error(), text);
   }
   const std::string report = check_report("f", parsed, Colour::no);
-  WEIR_CHECK(!internal::find_text_fault(report), "a report that is no plain text");
+  WEIR_CHECK(!find_text_fault(report), "a report that is no plain text");
   const std::string json = check_json("f", parsed);
   WEIR_CHECK(json.find('\n') == json.size() - 1, "JSON of more than one line");
   return 0;

@@ -13,6 +13,8 @@
 #include <string_view>
 #include <vector>
 
+#include "weir/service/yaml_file.h"
+
 namespace weir::service {
 namespace {
 
@@ -132,11 +134,11 @@ TEST(Config, IsRefusedWhereItIsEmptyOrNoMap) {
 
 TEST(Config, IsRefusedWhereItIsLargerThanAMebibyte) {
   std::string text(kShop);
-  text += '#' + std::string(kConfigBytesMax.count - text.size() - 2, 'x') + '\n';
-  ASSERT_EQ(text.size(), kConfigBytesMax.count);
+  text += '#' + std::string(kYamlBytesMax.count - text.size() - 2, 'x') + '\n';
+  ASSERT_EQ(text.size(), kYamlBytesMax.count);
   EXPECT_TRUE(parse_config("f", text));
   EXPECT_EQ(errors_of(parse_config("f", text + "\n")),
-            "f: error: larger than 1 MiB; a bounds file is some lines long: is it the right file?\n");
+            "f: error: larger than 1 MiB; such a file is some lines long: is it the right one?\n");
 }
 
 class ConfigFile : public testing::Test {
@@ -177,7 +179,7 @@ TEST_F(ConfigFile, ThatCannotBeReadIsAMistakeLikeAnother) {
 
 TEST_F(ConfigFile, ThatHasNoEndIsLeftAtTheLimit) {
   EXPECT_EQ(errors_of(load_config("/dev/zero")),
-            "/dev/zero: error: larger than 1 MiB; a bounds file is some lines long: is it the right file?\n");
+            "/dev/zero: error: larger than 1 MiB; such a file is some lines long: is it the right one?\n");
 }
 
 TEST_F(ConfigFile, MayBeAPipe) {

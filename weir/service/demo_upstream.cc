@@ -5,6 +5,7 @@
 #include <charconv>
 #include <span>
 
+#include "weir/base/rng.h"
 #include "weir/core/sleep.h"
 
 namespace weir::service {
@@ -37,6 +38,8 @@ bool apply(std::string_view name, std::string_view value, DemoPlan& plan) {
     plan.payload = Bytes{number};
   } else if (name == "capacity" && read_number(value, kCapacityMax, number) && number > 0) {
     plan.capacity = number;
+  } else if (name == "spread" && (value == "none" || value == "exponential")) {
+    plan.exponential = value == "exponential";
   } else {
     return name == "fail" && read_number(value, 1.0, plan.failure_rate);
   }
@@ -65,7 +68,8 @@ std::expected<DemoPlan, std::string> parse_demo_plan(std::string_view target) {
     const std::string_view value = equals < pair.size() ? pair.substr(equals + 1) : std::string_view{};
     if (!apply(pair.substr(0, equals), value, plan)) {
       return std::unexpected("bad parameter '" + std::string(pair) +
-                             "': expected ms=0..60000, bytes=0..67108864, fail=0..1, capacity=1..100000\n");
+                             "': expected ms=0..60000, spread=none or exponential, bytes=0..67108864, "
+                             "fail=0..1, capacity=1..100000\n");
     }
   }
   return plan;
@@ -86,14 +90,32 @@ core::task<void> DemoUpstream::handle(http::Exchange& exchange) {
     co_await respond_with(exchange, 503, "more requests wait than the demo lets wait\n");
     co_return;
   }
-  if (plan->latency > Duration::zero()) {
-    if (!co_await core::sleep_for(exchange.context(), plan->latency)) co_return;  // the client is gone
+  if (Result<> fault = co_await testing::fault_point(exchange.context(), answer_point_); !fault) {
+    co_await fail_as_told(exchange, fault.error());
+    co_return;
   }
-  if (fails(plan->failure_rate)) {
+  // Of the request's number: the same sequence for any number of them, without a
+  // generator that they share.
+  Xoshiro rng(requests_.fetch_add(1, std::memory_order_relaxed));
+  if (plan->latency > Duration::zero()) {
+    const Duration latency = plan->exponential ? exponential(rng, plan->latency) : plan->latency;
+    if (!co_await core::sleep_for(exchange.context(), latency)) co_return;  // the client is gone
+  }
+  if (uniform(rng) < plan->failure_rate) {
     co_await respond_with(exchange, 500, "failed, as asked\n");
     co_return;
   }
   co_await answer(exchange, *plan);
+}
+
+core::task<void> DemoUpstream::fail_as_told(http::Exchange& exchange, const Error& error) {
+  if (exchange.context().cancelled()) co_return;  // the client is gone
+  if (error.kind == ErrorKind::disconnected) {
+    exchange.abort();
+    co_return;
+  }
+  co_await respond_with(exchange, error.kind == ErrorKind::overloaded ? 503 : 500,
+                        "failed, by a fault on purpose\n");
 }
 
 core::task<void> DemoUpstream::answer(http::Exchange& exchange, const DemoPlan& plan) {
@@ -111,17 +133,6 @@ core::task<void> DemoUpstream::answer(http::Exchange& exchange, const DemoPlan& 
     left -= part.size();
   }
   (void)co_await exchange.finish();
-}
-
-// The same share of failures for any number of requests, without a shared
-// generator: a hash of the request's number, uniform over [0, 1).
-bool DemoUpstream::fails(double rate) {
-  if (rate <= 0) return false;
-  std::uint64_t x = requests_.fetch_add(1, std::memory_order_relaxed) + 0x9e3779b97f4a7c15;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-  x ^= x >> 31;
-  return static_cast<double>(x >> 11) * 0x1.0p-53 < rate;
 }
 
 }  // namespace weir::service

@@ -2,6 +2,8 @@
 // largely and as unreliably as the query asks.
 //
 //   /demo?ms=20          answers after 20 ms (at most 60,000)
+//   /demo?ms=20&spread=exponential  the same on average, exponentially distributed:
+//                        with a capacity it is the queue M/M/c of the textbooks
 //   /demo?bytes=1024     with so many bytes of payload (at most 64 MiB)
 //   /demo?fail=0.1       fails one request in ten, at random, with 500
 //   /demo?capacity=50    serves so many requests at a time; others wait for
@@ -20,11 +22,13 @@
 #include "weir/base/units.h"
 #include "weir/core/limit.h"
 #include "weir/http/server.h"
+#include "weir/testing/faults.h"
 
 namespace weir::service {
 
 struct DemoPlan {
   Duration latency = {};       // 0: at once
+  bool exponential = false;    // `latency` is the mean
   Bytes payload = {};          // 0: an empty body
   double failure_rate = 0;     // of 1
   std::uint64_t capacity = 0;  // 0: as it was
@@ -38,12 +42,17 @@ class DemoUpstream final : public http::Handler {
   DemoUpstream();
   core::task<void> handle(http::Exchange& exchange) override;
 
+  // "demo.answer": a request that has its turn. `disconnected` closes its connection
+  // without an answer, `overloaded` is a 503, every other error a 500.
+  testing::FaultPoint& answer_point() { return answer_point_; }
+
  private:
   core::task<void> answer(http::Exchange& exchange, const DemoPlan& plan);
-  bool fails(double rate);
+  core::task<void> fail_as_told(http::Exchange& exchange, const Error& error);
 
   core::Limit capacity_;
-  std::atomic<std::uint64_t> requests_{0};  // relaxed: numbers the requests for the failure draw
+  std::atomic<std::uint64_t> requests_{0};  // relaxed: the seeds of what is random in them
+  testing::FaultPoint answer_point_{"demo.answer"};
 };
 
 }  // namespace weir::service

@@ -40,6 +40,12 @@ TEST(DemoPlan, TheQuerySetsEachOfItsParts) {
   EXPECT_EQ(plan->capacity, 50U);
 }
 
+TEST(DemoPlan, ALatencyMayBeSpread) {
+  EXPECT_FALSE(parse_demo_plan("/demo?ms=20")->exponential);
+  EXPECT_TRUE(parse_demo_plan("/demo?ms=20&spread=exponential")->exponential);
+  EXPECT_FALSE(parse_demo_plan("/demo?spread=normal"));
+}
+
 TEST(DemoPlan, TheEdgesAreAllowed) {
   EXPECT_TRUE(parse_demo_plan("/?ms=0&bytes=0&fail=0&capacity=1"));
   EXPECT_TRUE(parse_demo_plan("/?ms=60000&bytes=67108864&fail=1&capacity=100000"));

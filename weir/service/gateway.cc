@@ -294,6 +294,9 @@ core::task<Outcome> Gateway::forward(http::Exchange& exchange, Upstream& upstrea
   forwarding_.request(exchange.request(), exchange.peer(), request);
   ClientBody body(exchange.body());
   const Call call{exchange, context, body, upstream.config.name};
+  if (Result<> fault = co_await testing::fault_point(context, forward_point_); !fault) {
+    co_return co_await reply_to_failure(call, fault.error());
+  }
   const bool has_body = body.length() != 0;
   Result<http::ClientResponse> response =
       co_await upstream.client.send(context, request, has_body ? &body : nullptr);

@@ -28,6 +28,7 @@
 #include "weir/service/forwarding.h"
 #include "weir/service/gateway_stats.h"
 #include "weir/service/refusal_reply.h"
+#include "weir/testing/faults.h"
 
 namespace weir::service {
 
@@ -44,6 +45,10 @@ class Gateway final : public http::Handler {
   // One task for each upstream, which closes idle connections past their time
   // until the scope is cancelled; `tasks` has a unit for each.
   void spawn_housekeeping(core::Scope& scope, core::Limit& tasks);
+
+  // "gateway.forward": a request that has its permits and is about to be sent to its
+  // upstream, in the upstream's time. An error here is as one of the upstream's.
+  testing::FaultPoint& forward_point() { return forward_point_; }
 
   struct UpstreamSnapshot {
     const RouteStats* stats;
@@ -73,6 +78,7 @@ class Gateway final : public http::Handler {
   std::vector<std::unique_ptr<Upstream>> upstreams_;
   std::vector<Route> routes_;  // longest match first
   RouteStats unrouted_;
+  testing::FaultPoint forward_point_{"gateway.forward"};
 };
 
 }  // namespace weir::service

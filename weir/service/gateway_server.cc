@@ -28,8 +28,8 @@ constexpr int kExitUsage = 2;
 constexpr int kExitInterrupted = 130;
 // Scrapers and people; each connection costs a descriptor and some kilobytes.
 constexpr std::uint64_t kAdminConnections = 64;
-// Three listeners and the signals.
-constexpr std::uint64_t kServeTasks = 4;
+// Three listeners, the signals, and the caller's own.
+constexpr std::uint64_t kServeTasks = 5;
 
 // Where the upstreams are; those that are embedded are not known yet.
 using Addresses = std::vector<std::optional<net::SocketAddress>>;
@@ -90,11 +90,12 @@ class GatewayRun {
         addresses_(addresses),
         tasks_(ledger_, {.name = "gateway-tasks",
                          .limit = kServeTasks + config.upstreams.size(),
-                         .because = "three listeners, the signals, one for each upstream"}),
+                         .because = "three listeners, the signals, what runs beside, one for each upstream"}),
         admin_({.service = config.service,
                 .ledger = ledger_,
                 .expose = [this](observe::Exposition& page) { expose(page); },
-                .overview = [this] { return overview(); }}),
+                .overview = [this] { return overview(); },
+                .notice = options.notice}),
         admin_endpoint_(
             ledger_,
             {.name = "admin-connections", .connections = kAdminConnections, .because = "scrapers and people"},
@@ -135,6 +136,8 @@ class GatewayRun {
   // the pages go on; the second ends with that time.
   std::optional<core::Context> public_context_;
   std::optional<core::Context> drain_context_;
+  std::optional<core::Context> serving_context_;
+  testing::FaultInjector faults_;  // after the points that it knows
 };
 
 bool GatewayRun::open(Endpoint& endpoint, const HostPort& place) {
@@ -165,6 +168,8 @@ bool GatewayRun::open_all() {
     targets.push_back(*address);
   }
   gateway_.emplace(config_, targets, ledger_, runtime_.processors());
+  faults_.add(gateway_->forward_point());
+  faults_.add(demo_.answer_point());
   public_endpoint_.emplace(
       ledger_,
       EndpointOptions{
@@ -199,6 +204,7 @@ core::task<> GatewayRun::run(core::Scope& root) {
     co_return;
   }
   public_context_.emplace(root.context());
+  serving_context_.emplace(root.context());
   // Ends by cancellation, which is its good end.
   (void)co_await core::with_scope(
       root.context(), [&](core::Scope& scope) { return serve_until_told(scope, *signals); },
@@ -218,9 +224,14 @@ core::task<> GatewayRun::serve_until_told(core::Scope& scope, core::SignalSet& s
   gateway_->spawn_housekeeping(scope, tasks_);
   admin_.set_ready(true);
   announce_addresses();
+  if (options_.beside) {
+    start(options_.beside(
+        {.context = context, .serving = *serving_context_, .faults = faults_, .ledger = ledger_}));
+  }
 
   (void)co_await signals.next(context);
   admin_.set_ready(false);
+  serving_context_->cancel();
   options_.announce(
       fmt::format("draining: up to {} for what is in flight", weir::to_string(config_.drain.deadline)));
   drain_context_.emplace(*public_context_,

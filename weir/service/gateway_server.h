@@ -10,18 +10,40 @@
 // it off at once.
 #pragma once
 
+#include <array>
 #include <functional>
+#include <string>
 #include <string_view>
 
+#include "weir/bounds/ledger.h"
+#include "weir/core/context.h"
+#include "weir/core/task.h"
 #include "weir/service/config.h"
+#include "weir/testing/faults.h"
 
 namespace weir::service {
+
+// What a task beside the gateway works with.
+struct GatewayParts {
+  core::Context& context;          // cancelled after the drain
+  core::Context& serving;          // cancelled when the drain begins
+  testing::FaultInjector& faults;  // with the points below
+  bounds::Ledger& ledger;
+};
+
+// The named points of a running gateway: Gateway::forward_point(),
+// DemoUpstream::answer_point().
+inline constexpr std::array<std::string_view, 2> kGatewayFaultPoints{"gateway.forward", "demo.answer"};
 
 struct GatewayRunOptions {
   // How many processors; 0: what the machine or the container gives.
   unsigned processors = 0;
   // Is given each line of the program's own news: addresses, the drain.
   std::function<void(std::string_view line)> announce;
+  // A task of the caller's beside the gateway, from when it serves.
+  std::function<core::task<>(GatewayParts parts)> beside;
+  // Text at the top of the admin pages; empty: none. Any processor, several at once.
+  std::function<std::string()> notice;
 };
 
 // The signals must be blocked in the calling thread before it starts others.

@@ -21,6 +21,8 @@ th, td { text-align: left; vertical-align: top; padding: .5rem .9rem .5rem 0; bo
 thead th { color: var(--soft); font-weight: 500; font-size: .85rem; white-space: nowrap; }
 td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
 small { display: block; color: var(--soft); font-weight: 400; }
+.notice { padding: .7rem 1rem; border: 1px solid light-dark(#b3261e, #f2b8b5);
+          background: light-dark(#fdecea, #3b1513); font-weight: 600; }
 meter { display: block; width: 6rem; height: .6rem; }
 )css";
 
@@ -34,14 +36,19 @@ std::string html_page(const HtmlPage& page, std::string_view body) {
     reload = fmt::format("<meta http-equiv=\"refresh\" content=\"{}\">\n",
                          std::chrono::ceil<std::chrono::seconds>(page.reload).count());
   }
+  std::string notice;
+  if (!page.notice.empty()) {
+    append_html_text(page.notice, notice += "<p class=\"notice\" role=\"alert\">");
+    notice += "</p>\n";
+  }
   return fmt::format(
       "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
       "{}<title>{} - {}</title>\n<style>{}</style>\n</head>\n<body>\n"
       "<header><h1>{} <small>{}</small></h1><nav><a href=\"/\">overview</a><a "
       "href=\"/debug/bounds\">bounds</a>"
-      "<a href=\"/metrics\">metrics</a><a href=\"/readyz\">ready</a></nav></header>\n{}</body>\n</html>\n",
-      reload, page.title, service, kStyle, page.title, service, body);
+      "<a href=\"/metrics\">metrics</a><a href=\"/readyz\">ready</a></nav></header>\n{}{}</body>\n</html>\n",
+      reload, page.title, service, kStyle, page.title, service, notice, body);
 }
 
 }  // namespace weir::service

@@ -12,6 +12,8 @@ struct HtmlPage {
   std::string_view service;
   std::string_view title;
   Duration reload = {};  // 0: the page stays as it is; whole seconds
+  // What whoever reads the page must know first; empty: nothing.
+  std::string_view notice = {};
 };
 
 // `body` is HTML already.

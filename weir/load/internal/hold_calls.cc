@@ -4,10 +4,10 @@
 #include <limits>
 #include <utility>
 
+#include "weir/base/memory.h"
 #include "weir/core/now.h"
 #include "weir/core/runtime.h"
 #include "weir/core/sleep.h"
-#include "weir/load/memory.h"
 #include "weir/net/listener.h"
 
 namespace weir::load::internal {

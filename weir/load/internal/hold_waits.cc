@@ -4,10 +4,10 @@
 #include <utility>
 
 #include "weir/base/check.h"
+#include "weir/base/memory.h"
 #include "weir/core/now.h"
 #include "weir/core/runtime.h"
 #include "weir/core/sleep.h"
-#include "weir/load/memory.h"
 
 namespace weir::load::internal {
 namespace {

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "weir/base/memory.h"
 #include "weir/core/now.h"
 #include "weir/core/sleep.h"
-#include "weir/load/memory.h"
 
 namespace weir::load::internal {
 namespace {

@@ -8,11 +8,11 @@
 #include <cstdint>
 
 #include "weir/base/clock.h"
+#include "weir/base/memory.h"
 #include "weir/base/units.h"
 #include "weir/core/context.h"
 #include "weir/core/task.h"
 #include "weir/load/hold.h"
-#include "weir/load/memory.h"
 
 namespace weir::load::internal {
 

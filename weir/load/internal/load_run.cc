@@ -3,13 +3,16 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 
+#include "weir/base/check.h"
 #include "weir/core/now.h"
 #include "weir/core/runtime.h"
 #include "weir/core/sleep.h"
 #include "weir/load/inflight.h"
+#include "weir/load/internal/alarm.h"
 #include "weir/load/internal/text_body.h"
 #include "weir/net/socket.h"
 
@@ -17,13 +20,24 @@ namespace weir::load::internal {
 namespace {
 
 constexpr Duration kReachTimeout = 5s;
+// Connections are opened beforehand for what comes due in this time, by so many
+// tasks at once.
+constexpr Duration kAhead = 10ms;
+constexpr std::uint32_t kOpeners = 32;
 // Between the decision to start and the first request, so that all dispatchers
 // are ready.
 constexpr Duration kSetOut = 20ms;
-// A connection that was in use so recently is not looked at before it is again.
-constexpr Duration kTrustedFor = 1ms;
-// Started in a row; then those that were are sent.
-constexpr std::uint64_t kRow = 16;
+// A connection that was in use so recently is not looked at before it is again:
+// servers keep idle ones for seconds.
+constexpr Duration kTrustedFor = 100ms;
+// Of requests that are due already so many are started in a row. Then what is in
+// flight comes first, or a generator that catches up would have all of them in
+// flight at once: each on a connection of its own, and slower for it than what
+// comes due. But the server may be the one who is late, so that it waits for no
+// longer than this share of the time in which the row was due.
+constexpr std::uint64_t kRow = 64;
+constexpr double kRowShare = 0.8;
+constexpr Duration kBreath = 100us;
 
 double cpu_seconds() {
   rusage usage{};
@@ -91,7 +105,7 @@ void LoadRun::open_clients() {
 
 std::string LoadRun::verify() const {
   const InflightGround ground = read_inflight_ground({});
-  const std::uint64_t taken = ground.descriptors_open + kDescriptorsSpare;
+  const std::uint64_t taken = ground.descriptors_open + kDescriptorsSpare + shares_;  // an alarm each
   const std::uint64_t possible = ground.descriptors_max - std::min(ground.descriptors_max, taken);
   if (inflight_.options().limit > possible) {
     return std::to_string(inflight_.options().limit) +
@@ -106,7 +120,9 @@ core::task<std::expected<LoadResult, std::string>> LoadRun::run() {
   if (std::string wrong = verify(); !wrong.empty()) co_return std::unexpected(std::move(wrong));
   if (auto reached = co_await reach(); !reached) co_return std::unexpected(reached.error());
   open_clients();
+  co_await open_ahead();
   start_ = SystemClock::read() + kSetOut;
+  result_.started = start_;
   measured_from_ = start_ + options_.warm_up;
   collected_at_ = start_;
   if (options_.warm_up == Duration::zero()) cpu_at_start_ = cpu_seconds();
@@ -140,6 +156,34 @@ core::task<std::expected<void, std::string>> LoadRun::reach() {
           to_string(socket.error().reason == Reason::none ? Reason::timed_out : socket.error().reason)));
 }
 
+core::task<> LoadRun::open_ahead() {
+  const auto most = static_cast<std::uint32_t>(inflight_.options().limit);
+  std::uint32_t wanted = most;
+  if (options_.open_ahead) {
+    wanted = std::min(*options_.open_ahead, most);
+  } else if (options_.plan) {
+    wanted =
+        static_cast<std::uint32_t>(std::min<double>(std::ceil(options_.plan->most_within(kAhead)), most));
+  }
+  core::Context patience(context_, core::now() + kReachTimeout);
+  const std::uint32_t openers = std::min(wanted, kOpeners);
+  core::Limit limit({.name = "load.openers", .limit = kOpeners});
+  (void)co_await core::with_scope(patience, [&](core::Scope& scope) -> core::task<> {
+    for (std::uint32_t i = 0; i < openers; ++i) {
+      scope.spawn(*limit.try_acquire(), open_some(scope.context(), *clients_[i % shares_],
+                                                  wanted / openers + (i < wanted % openers ? 1 : 0)));
+    }
+    co_return;
+  });
+}
+
+core::task<> LoadRun::open_some(core::Context& context, http::Client& client, std::uint32_t count) {
+  // What the server refuses now, it refuses to the requests that come: they tell.
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (!co_await client.open_idle(context)) co_return;
+  }
+}
+
 core::task<> LoadRun::generate(core::Context& context) {
   (void)co_await core::with_scope(context, [&](core::Scope& scope) -> core::task<> {
     if (options_.plan) {
@@ -157,16 +201,22 @@ core::task<> LoadRun::generate(core::Context& context) {
 
 core::task<> LoadRun::dispatch(core::Scope& scope, unsigned share) {
   Arrivals plan = *options_.plan;
-  std::uint64_t started = 0;
+  Result<Alarm> alarm = Alarm::open();
+  WEIR_CHECK(alarm, "descriptors for the generator itself are spared");
+  std::uint64_t row = 0;
+  TimePoint row_due{};
   std::uint64_t number = 0;
   for (std::optional<Duration> offset; (offset = plan.next()); ++number) {
     if (number % shares_ != share) continue;
     const TimePoint due = start_ + *offset;
     if (due > core::now()) {
-      if (!co_await core::sleep_until(scope.context(), due)) co_return;
-    } else if (++started % kRow == 0) {
-      co_await core::yield();
+      if (!co_await alarm->until(scope.context(), due)) co_return;
+      row = 0;
+    } else if (++row == kRow) {
+      if (!co_await let_catch_up(scope.context(), (due - row_due) * kRowShare)) co_return;
+      row = 0;
     }
+    if (row == 0) row_due = due;
     if (scope.context().cancelled()) co_return;
     Result<core::Permit> permit = inflight_.try_acquire();
     if (permit) {
@@ -175,6 +225,16 @@ core::task<> LoadRun::dispatch(core::Scope& scope, unsigned share) {
       note(due, [](LoadCounts& counts) { ++counts.not_sent; });
     }
   }
+}
+
+core::task<bool> LoadRun::let_catch_up(core::Context& context,
+                                       std::chrono::duration<double, std::nano> most) {
+  const std::uint64_t before = inflight_.stats().in_use;
+  const TimePoint end = core::now() + std::chrono::duration_cast<Duration>(most);
+  do {
+    if (!co_await core::sleep_for(context, kBreath)) co_return false;
+  } while (inflight_.stats().in_use + kRow > before && core::now() < end);
+  co_return true;
 }
 
 core::task<> LoadRun::repeat(core::Context& context, std::uint32_t connection) {
@@ -298,21 +358,14 @@ void LoadRun::collect_until(TimePoint now) {
     }
   }
   if (cpu_at_start_ < 0 && now >= measured_from_) cpu_at_start_ = cpu_seconds();
-  const Histogram latency = interval_.all.whole();
   LoadInterval interval{.at = now - start_,
                         .span = now - std::exchange(collected_at_, now),
                         .warm_up = now <= measured_from_ && options_.warm_up > Duration::zero(),
                         .due = interval_.due(),
                         .sent = interval_.sent,
                         .not_sent = interval_.not_sent,
-                        .inflight = inflight_.stats().in_use,
-                        .p50 = latency.quantile(0.5),
-                        .p90 = latency.quantile(0.9),
-                        .p99 = latency.quantile(0.99),
-                        .p999 = latency.quantile(0.999),
-                        .max = latency.max(),
-                        .buckets = latency.parts().buckets};
-  for (std::size_t i = 0; i < kLoadClasses; ++i) interval.ended[i] = interval_.all.latency[i].count();
+                        .inflight = inflight_.stats().in_use};
+  interval.set_ended(interval_);
   if (show_) show_(interval);
   result_.intervals.push_back(std::move(interval));
 }

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -15,7 +16,7 @@
 #include "weir/core/limit.h"
 #include "weir/core/scope.h"
 #include "weir/http/client.h"
-#include "weir/load/generate.h"
+#include "weir/load/load.h"
 
 namespace weir::load::internal {
 
@@ -45,9 +46,14 @@ class LoadRun {
   void open_clients();
   // A connection before the run, so that what is unreachable is said at once.
   core::task<std::expected<void, std::string>> reach();
+  // Those that are wanted before the run, as far as the server takes them.
+  core::task<> open_ahead();
+  static core::task<> open_some(core::Context& context, http::Client& client, std::uint32_t count);
   core::task<> generate(core::Context& context);
 
   core::task<> dispatch(core::Scope& scope, unsigned share);
+  // Until as many have ended as were started in a row, or so long. False: cancelled.
+  core::task<bool> let_catch_up(core::Context& context, std::chrono::duration<double, std::nano> most);
   core::task<> repeat(core::Context& context, std::uint32_t connection);
   Request request(std::uint64_t number, TimePoint due, std::uint64_t share) const;
   core::task<> perform(core::Context& context, Request request);

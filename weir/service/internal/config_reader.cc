@@ -5,24 +5,15 @@
 #include <algorithm>
 #include <utility>
 
+#include "weir/service/internal/keys.h"
 #include "weir/service/internal/rules.h"
-#include "weir/service/internal/section.h"
-#include "weir/service/internal/text.h"
+#include "weir/service/section.h"
+#include "weir/service/text.h"
 
 namespace weir::service::internal {
 namespace {
 
 bool is_alnum(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
-// A name that is fit for a metric's label, a Via header and a file name.
-std::optional<Fault> name_fault(std::string_view what, std::string_view name) {
-  static constexpr std::size_t kLengthMax = 63;
-  const bool chars =
-      std::ranges::all_of(name, [](char c) { return is_alnum(c) || c == '-' || c == '_' || c == '.'; });
-  if (!name.empty() && name.size() <= kLengthMax && is_alnum(name.front()) && chars) return std::nullopt;
-  return Fault{fmt::format("{} {} is no name", what, in_quotes(name)),
-               "letters, digits, '-', '_' and '.', at most 63, the first a letter or digit"};
-}
 
 // RFC 9110, section 5.6.2.
 bool is_token(std::string_view text) {
@@ -94,7 +85,7 @@ GatewayConfig Reader::read() {
                      "weir serve --print-config prints one to start from"});
     return {};
   }
-  const Section top(root, "", "", Place{1, 1}, findings_, tree_.whole);
+  const Section top(config_schema(), root, "", "", Place{1, 1}, findings_, tree_.whole);
   GatewayConfig& config = draft_.config;
   if (const Given given = top.read("service", config.service)) {
     if (auto fault = name_fault("service", config.service)) findings_.error(given.place, std::move(*fault));

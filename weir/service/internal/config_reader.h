@@ -4,7 +4,7 @@
 
 #include "weir/service/config.h"
 #include "weir/service/diagnostics.h"
-#include "weir/service/internal/yaml_tree.h"
+#include "weir/service/yaml_tree.h"
 
 namespace weir::service::internal {
 

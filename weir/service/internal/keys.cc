@@ -1,10 +1,6 @@
 #include "weir/service/internal/keys.h"
 
-#include <fmt/format.h>
-
 #include <array>
-
-#include "weir/base/units.h"
 
 namespace weir::service::internal {
 namespace {
@@ -71,50 +67,8 @@ constexpr std::array kKeys{
     KeySpec{"drain.readiness_delay", duration, false, 0, 5 * kMinute, "5s"},
 };
 
-std::string bytes_text(std::uint64_t count) {
-  struct Unit {
-    std::string_view name;
-    std::uint64_t size;
-  };
-  static constexpr std::array kUnits{Unit{"TiB", kTiB}, Unit{"GiB", 1 << 30}, Unit{"MiB", kMiB},
-                                     Unit{"KiB", kKiB}};
-  for (const Unit& unit : kUnits) {
-    if (count >= unit.size && count % unit.size == 0)
-      return fmt::format("{}{}", count / unit.size, unit.name);
-  }
-  return fmt::format("{}", count);
-}
-
 }  // namespace
 
-std::span<const KeySpec> config_keys() { return kKeys; }
-
-const KeySpec* find_key(std::string_view path) {
-  for (const KeySpec& key : kKeys) {
-    if (key.path == path) return &key;
-  }
-  return nullptr;
-}
-
-std::vector<std::string_view> keys_below(std::string_view path) {
-  std::vector<std::string_view> names;
-  for (const KeySpec& key : kKeys) {
-    const std::size_t dot = key.path.rfind('.');
-    const bool top = dot == std::string_view::npos;
-    if ((top ? std::string_view() : key.path.substr(0, dot)) != path) continue;
-    names.push_back(top ? key.path : key.path.substr(dot + 1));
-  }
-  return names;
-}
-
-std::string value_text(KeyKind kind, std::uint64_t value) {
-  if (kind == duration) return to_string(Duration(static_cast<Duration::rep>(value)));
-  if (kind == bytes) return bytes_text(value);
-  return fmt::format("{}", value);
-}
-
-std::string range_text(const KeySpec& key) {
-  return fmt::format("from {} to {}", value_text(key.kind, key.min), value_text(key.kind, key.max));
-}
+Schema config_schema() { return Schema(kKeys); }
 
 }  // namespace weir::service::internal

@@ -10,8 +10,8 @@
 #include <string_view>
 
 #include "weir/base/units.h"
-#include "weir/service/internal/text.h"
 #include "weir/service/suggest.h"
+#include "weir/service/text.h"
 
 namespace weir::service::internal {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "weir/service/config.h"
 #include "weir/service/diagnostics.h"
-#include "weir/service/internal/section.h"
+#include "weir/service/section.h"
 
 namespace weir::service::internal {
 
