@@ -124,6 +124,8 @@ void add_plan_options(CLI::App& verb, RawOptions& raw) {
   replay->excludes(raw.connections);
   poisson->needs(rate);
   add_duration(verb, "-d,--duration", raw.verb.load.length, "How long, where the rate does not say it [10s]");
+  add_duration(verb, "--interval", raw.verb.load.interval,
+               "How finely what happened when is kept, at least 10ms; 3,600 intervals at most [1s]");
   add_duration(verb, "--warm-up", raw.verb.load.warm_up, "At the beginning, and not counted [none]");
 }
 

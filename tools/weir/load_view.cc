@@ -80,6 +80,9 @@ void LoadView::add(const LoadInterval& interval) {
 
 void LoadView::show(const LoadInterval& interval) {
   add(interval);
+  // Shorter ones are too many to be read.
+  if (interval.at < shown_until_ + 1s && interval.at < planned_ && shown_until_ > Duration::zero()) return;
+  shown_until_ = interval.at;
   if (!terminal_) {
     std::fprintf(stream_, "%s\n", load_progress_line(interval, planned_).c_str());
     return;

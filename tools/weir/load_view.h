@@ -1,5 +1,6 @@
 // A load run while it goes on: a panel that is drawn anew each second where
 // there is a terminal, a line a second where there is none.
+// Each tells of the interval that has just ended.
 #pragma once
 
 #include <cstdio>
@@ -29,6 +30,7 @@ class LoadView {
   const bool open_;
   const bool terminal_;
   bool drawn_ = false;
+  Duration shown_until_{};
   std::deque<load::LoadInterval> history_;  // the last ones
   std::uint64_t due_ = 0;
   std::uint64_t not_sent_ = 0;

@@ -49,10 +49,11 @@ struct LoadOptions {
   Duration timeout = 10s;  // of a request, from when it was sent
   Duration warm_up{};      // at the beginning, not counted
   Duration timely = 1ms;   // sent so soon after it was due, a request is timely
+  Duration interval = 1s;  // of what is told while it runs; at least 10 ms
   std::uint64_t seed = 1;  // of what the mix chooses
 };
 
-// A second of a run, or more of a very long one: what ended in it.
+// An interval of a run, longer where a very long one would have too many: what ended in it.
 struct LoadInterval {
   Duration at{};  // its end, from the start of the run
   Duration span{};
@@ -103,7 +104,7 @@ struct LoadResult {
   bool plan_held() const { return timely_share() >= kTimelyShareMin; }
 };
 
-// Called about once a second, by a task: it should not block for long.
+// Called at the end of each interval, by a task: it should not block for long.
 using ShowLoad = std::function<void(const LoadInterval&)>;
 
 // Error: text, why it does not start: the server cannot be reached, or a number

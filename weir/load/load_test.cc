@@ -173,6 +173,18 @@ TEST(LoadRun, WhatIsDueInTheWarmUpIsSentAndNotCounted) {
   EXPECT_FALSE(outcome->intervals.back().warm_up);
 }
 
+TEST(LoadRun, IntervalsAreAsFineAsAskedFor) {
+  LoadOptions options = options_for("200", 300ms);
+  options.interval = 50ms;
+  const Outcome outcome = run_against(say_ok, options);
+  ASSERT_TRUE(outcome) << outcome.error();
+  ASSERT_GE(outcome->intervals.size(), 6u);
+  // The last one ends with the last request.
+  for (std::size_t i = 0; i < 5; ++i) EXPECT_EQ(outcome->intervals[i].at, (i + 1) * 50ms);
+  options.interval = 9ms;
+  EXPECT_FALSE(run_against(say_ok, options));
+}
+
 TEST(LoadRun, SecondsAddUpToTheWhole) {
   const Outcome outcome = run_against(say_ok, options_for("200", 1500ms));
   ASSERT_TRUE(outcome) << outcome.error();

@@ -20,6 +20,7 @@ namespace weir::load::internal {
 namespace {
 
 constexpr Duration kReachTimeout = 5s;
+constexpr Duration kIntervalMin = 10ms;
 // Connections are opened beforehand for what comes due in this time, by so many
 // tasks at once.
 constexpr Duration kAhead = 10ms;
@@ -112,6 +113,7 @@ std::string LoadRun::verify() const {
            " requests in flight take as many descriptors, and this process has " + std::to_string(possible);
   }
   const Duration planned = options_.plan ? options_.plan->length() : options_.length;
+  if (options_.interval < kIntervalMin) return "an interval has 10 ms at least";
   if (options_.warm_up >= planned) return "the warm-up leaves nothing of the run to measure";
   return {};
 }
@@ -333,8 +335,7 @@ void LoadRun::note_ended(const Request& request, TimePoint sent, const LoadOutco
 }
 
 core::task<> LoadRun::collect(core::Context& context) {
-  // A second each, and longer ones where they would become too many.
-  const Duration span = std::max(Duration(1s), result_.planned / LoadResult::kIntervalsMax);
+  const Duration span = std::max(options_.interval, result_.planned / LoadResult::kIntervalsMax);
   for (TimePoint end = start_ + span;;) {
     const bool warming_up = collected_at_ < measured_from_;
     const TimePoint next = warming_up ? std::min(end, measured_from_) : end;
