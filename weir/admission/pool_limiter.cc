@@ -52,8 +52,8 @@ void PoolLimiter::look(TimePoint now, Duration delay) {
   const std::uint64_t completed = stats.done + stats.failed;
   const std::uint64_t started = completed + stats.active;
   const std::uint64_t refused = stats.refused_queue_full + stats.expired;
-  resize_queue(now, started - started_);
   const auto in_flight = static_cast<std::uint32_t>(std::min<std::uint64_t>(stats.active, UINT32_MAX));
+  resize_queue(now, started - started_, in_flight);
   for (; started_ < started; ++started_) window_.started({.queue_delay = delay, .in_flight = in_flight});
   for (; completed_ < completed; ++completed_) {
     window_.completed({.response = pool_.run_mean(), .in_flight = in_flight});
@@ -74,13 +74,16 @@ void PoolLimiter::look(TimePoint now, Duration delay) {
   steps_.fetch_add(1, std::memory_order_relaxed);
 }
 
-// As long as what is started runs down in the time that a job may wait.
-void PoolLimiter::resize_queue(TimePoint now, std::uint64_t started) {
+// As long as what is started runs down within the target: half of what a job may
+// wait, so that few that are taken come to nothing. At least what may start now.
+void PoolLimiter::resize_queue(TimePoint now, std::uint64_t started, std::uint32_t in_flight) {
   const double span = std::max(1.0, static_cast<double>((now - looked_at_).count()));
   looked_at_ = now;
   starts_per_ns_ += (static_cast<double>(started) / span - starts_per_ns_) * kRateWeight;
-  const double jobs = starts_per_ns_ * static_cast<double>(pool_.options().queue_wait.count());
-  pool_.resize_queue(std::max(static_cast<std::uint32_t>(std::min(jobs, 1e9)), limiter_.limit()));
+  const double jobs = starts_per_ns_ * static_cast<double>(limiter_.target().count());
+  const auto waiting = static_cast<std::uint32_t>(std::min(jobs, 1e9));
+  const std::uint32_t limit = limiter_.limit();
+  pool_.resize_queue(std::max(waiting, limit - std::min(limit, in_flight)));
 }
 
 PoolLimiter::Stats PoolLimiter::stats() const {

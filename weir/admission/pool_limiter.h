@@ -13,9 +13,9 @@
 // a processor, which fewer jobs in progress make shorter. The pool's own queue
 // would be the wrong signal: a lower limit makes it longer.
 //
-// The queue: as many jobs as are started in the time that one may wait, by the
-// rate that is measured; at least as many as may be in progress. What has waited
-// longer all the same does not start (Pool::Options::queue_wait).
+// The queue: as many jobs as are started within the limiter's target, by the rate
+// that is measured, or as many as may start at once. What has waited twice as long
+// all the same does not start (Pool::Options::queue_wait).
 //
 // One task; stats() from any thread. The pool outlives run().
 #pragma once
@@ -61,7 +61,7 @@ class PoolLimiter {
 
  private:
   void look(TimePoint now, Duration delay);
-  void resize_queue(TimePoint now, std::uint64_t started);
+  void resize_queue(TimePoint now, std::uint64_t started, std::uint32_t in_flight);
 
   bounds::Pool& pool_;
   QueueDelayLimiter limiter_;

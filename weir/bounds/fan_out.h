@@ -118,7 +118,7 @@ core::task<Result<>> start_items(core::Scope& scope, ItemRun& run, Items& items,
     }
     if (Result<> alive = scope.context().check(core::now()); !alive) co_return alive;
     run.template spawn<Fn, Item, T>(scope, std::move(permits), fn, std::forward<decltype(each)>(each),
-                                    result);
+                                    &result);
   }
   co_return Result<>();
 }

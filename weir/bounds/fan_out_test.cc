@@ -11,6 +11,7 @@
 
 #include "weir/bounds/bound.h"
 #include "weir/bounds/ledger.h"
+#include "weir/core/now.h"
 #include "weir/core/runtime.h"
 #include "weir/core/simulation.h"
 #include "weir/core/sleep.h"

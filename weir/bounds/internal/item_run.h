@@ -63,59 +63,67 @@ class ItemRun {
     core::Permit bound;
   };
   core::task<Result<Permits>> acquire(core::Context& context, std::uint32_t cost);
+  // One of them alone.
+  core::Limit::Acquire acquire_own(core::Context& context) { return own_.acquire(context); }
+  core::Limit::Acquire acquire_bound(core::Context& context) { return bound_.acquire(context); }
   // The same where there is no wait; false: acquire() has to be awaited.
   bool try_acquire(std::uint32_t cost, Permits& permits);
 
-  // One item. The task's own permit is the one it was spawned with.
+  // One item. The task's own permit is the one it was spawned with. `result`,
+  // where somebody wants it, outlives the task.
   template <typename Fn, typename Item, typename T>
   static core::task<> run(ItemRun& run, core::Scope& scope, core::Permit permit, Fn& fn, Item item,
-                          Result<T>& result) {
+                          Result<T>* result) {
     const TimePoint start = run.begin();
+    Result<T> own = weir::fail(ErrorKind::cancelled);
     std::exception_ptr thrown;
     try {
       if constexpr (ItemResult<Task<Fn, Item>>::kMayFail) {
-        result = co_await fn(scope.context(), static_cast<Item&&>(item));
+        own = co_await fn(scope.context(), static_cast<Item&&>(item));
       } else if constexpr (std::is_void_v<T>) {
         co_await fn(scope.context(), static_cast<Item&&>(item));
-        result = {};
+        own = {};
       } else {
-        result = co_await fn(scope.context(), static_cast<Item&&>(item));
+        own = co_await fn(scope.context(), static_cast<Item&&>(item));
       }
     } catch (...) {
       thrown = std::current_exception();
-      result = std::unexpected(threw());
+      own = std::unexpected(threw());
     }
-    run.end(scope, {.start = start}, result ? nullptr : &result.error(), std::move(thrown));
+    run.end(scope, {.start = start}, own ? nullptr : &own.error(), std::move(thrown));
+    if (result != nullptr) *result = std::move(own);
     permit.release();
   }
   // The same with a time of its own: a frame that is larger by a context.
   template <typename Fn, typename Item, typename T>
   static core::task<> run_timed(ItemRun& run, core::Scope& scope, core::Permit permit, Fn& fn, Item item,
-                                Result<T>& result) {
+                                Result<T>* result) {
     const TimePoint start = run.begin();
     core::Context context(scope.context(), saturating_add(start, run.options_.timeout));
+    Result<T> own = weir::fail(ErrorKind::cancelled);
     std::exception_ptr thrown;
     try {
       if constexpr (ItemResult<Task<Fn, Item>>::kMayFail) {
-        result = co_await fn(context, static_cast<Item&&>(item));
+        own = co_await fn(context, static_cast<Item&&>(item));
       } else if constexpr (std::is_void_v<T>) {
         co_await fn(context, static_cast<Item&&>(item));
-        result = {};
+        own = {};
       } else {
-        result = co_await fn(context, static_cast<Item&&>(item));
+        own = co_await fn(context, static_cast<Item&&>(item));
       }
     } catch (...) {
       thrown = std::current_exception();
-      result = std::unexpected(threw());
+      own = std::unexpected(threw());
     }
     const bool timed = context.deadline() < scope.context().deadline();
     run.end(scope, {.start = start, .until = timed ? context.deadline() : kNever},
-            result ? nullptr : &result.error(), std::move(thrown));
+            own ? nullptr : &own.error(), std::move(thrown));
+    if (result != nullptr) *result = std::move(own);
     permit.release();
   }
 
   template <typename Fn, typename Item, typename T>
-  void spawn(core::Scope& scope, Permits permits, Fn& fn, Item&& item, Result<T>& result) {
+  void spawn(core::Scope& scope, Permits permits, Fn& fn, Item&& item, Result<T>* result) {
     core::task<> task =
         options_.timeout == Duration::zero()
             ? run<Fn, Item, T>(*this, scope, std::move(permits.bound), fn, static_cast<Item&&>(item), result)
