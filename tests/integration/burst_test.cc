@@ -1,6 +1,7 @@
 // `weir burst` as a program.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <simdjson.h>
 
 #include <string>
 #include <vector>
@@ -17,6 +18,14 @@ using ::testing::IsEmpty;
 
 Ended run(std::vector<std::string> words) { return run_verb("burst", std::move(words)); }
 
+// A field of the only run of the JSON; -1: there is none.
+double of_run(const Ended& ended, const char* name) {
+  simdjson::dom::parser parser;
+  double value = -1;
+  if (parser.parse(ended.out)["runs"].at(0)[name].get(value) != simdjson::SUCCESS) return -1;
+  return value;
+}
+
 // What the ledger declares against what is measured while every bound is full:
 // enough jobs for all workers and the queue, for as long as it takes.
 TEST(BurstProgram, TheLedgersPredictionHoldsAndIsNoMoreThanTwiceWhatIsMeasured) {
@@ -27,9 +36,9 @@ TEST(BurstProgram, TheLedgersPredictionHoldsAndIsNoMoreThanTwiceWhatIsMeasured) 
     EXPECT_TRUE(ended.code == 0 || ended.code == 3) << ended.err;
     EXPECT_THAT(ended.out, HasSubstr("\"within_bound\":true"));
     if (kSanitized) continue;  // they take memory of their own
-    EXPECT_GE(ended.number("declared_to_peak"), 1.0) << ended.out;
-    EXPECT_LE(ended.number("declared_to_peak"), 2.0) << ended.out;
-    EXPECT_GE(ended.number("memory_bound_bytes"), 100e6) << "200 jobs of 500 KB";
+    EXPECT_GE(of_run(ended, "declared_to_peak"), 1.0) << ended.out;
+    EXPECT_LE(of_run(ended, "declared_to_peak"), 2.0) << ended.out;
+    EXPECT_GE(of_run(ended, "memory_bound_bytes"), 100e6) << "200 jobs of 500 KB";
   }
 }
 

@@ -5,10 +5,11 @@
 //
 //   task<Result<Page>> fetch(Context& ctx, const Url& url);
 //
-// `fn(context, item)` gives a task<T> or a task<Result<T>>. Each item is a task
-// under a permit of `bound`, taken when its turn comes and given back at its end,
-// so that others who use the bound get theirs in between. Items begin in their
-// order and lazily: a million items are at most `limit` frames at any time.
+// `fn(context, item)` gives a task<T> or a task<Result<T>>. Each item runs under a
+// permit of `bound`, taken when its turn comes and given back at its end, so that
+// others who use the bound get theirs in between. Items are taken in their order
+// and lazily, by as many tasks as may run at once and as there are items to begin:
+// a million items are at most `limit` frames at any time.
 //
 // A failure is that item's result, and what `fn` throws is one too (internal,
 // "exception"; the first is kept). With on_error = cancel_rest the first of them
@@ -20,13 +21,21 @@
 // next waits for one of them.
 //
 // `items`: any input range; one passed as an lvalue outlives the await, as `fn`'s
-// references do. What a range gives by value is kept in the item's frame.
+// references do. What a range gives by value is kept by the task. `fn` and `cost`
+// are called on any processor, also for two items at once; a range that computes
+// its elements is asked for one at a time, and what it throws is thrown when all
+// that began has ended.
 #pragma once
 
+#include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <exception>
 #include <iterator>
+#include <memory>
+#include <mutex>
+#include <optional>
 #include <ranges>
 #include <type_traits>
 #include <utility>
@@ -92,71 +101,187 @@ struct CostsOne {
   }
 };
 
-// Items that are refused cost no wait: every so many the driver gives way.
-inline constexpr std::uint32_t kItemsBeforeYield = 1024;
+// Elements that several processors may reach at once: those of a container, or
+// numbers. What computes its elements is asked for one after another.
+template <typename Items>
+concept ReachableAtOnce =
+    std::ranges::random_access_range<Items> && std::ranges::sized_range<Items> &&
+    (std::is_lvalue_reference_v<std::ranges::range_reference_t<Items>> || std::ranges::borrowed_range<Items>);
 
-template <typename Items, typename Fn, typename Cost, typename Results>
-core::task<Result<>> start_items(core::Scope& scope, ItemRun& run, Items& items, Fn& fn, Cost& cost,
-                                 Results& results) {
+// Items that never wait: every so many their worker gives way.
+inline constexpr std::uint32_t kItemsBeforeYield = 32;
+// Results made ahead of the items, before the others get a turn.
+inline constexpr std::size_t kResultsBeforeYield = 65'536;
+
+// The items and their results, for as many workers as the limit has units: each
+// takes the next item when it has ended one, so that an item that does not wait
+// costs no change of tasks.
+template <typename Items, typename Fn, typename Cost>
+class FanOutRun {
+ public:
   using Item = KeptItem<Items>;
   using T = FanOutValue<Items, Fn>;
-  for (auto&& each : items) {
-    if (run.stops() && run.failed()) break;
-    Result<T>& result = results.emplace_back(weir::fail(ErrorKind::cancelled));
-    ItemRun::Permits permits;
-    const std::uint32_t units = cost(each);
-    if (!run.try_acquire(units, permits)) {
-      Result<ItemRun::Permits> waited = co_await run.acquire(scope.context(), units);
-      if (!waited) {
-        if (Result<> alive = scope.context().check(core::now()); !alive) co_return alive;
-        result = std::unexpected(waited.error());
-        run.refuse(scope, waited.error());
-        if (results.size() % kItemsBeforeYield == 0) co_await core::yield();
-        continue;
+
+  FanOutRun(Items items, core::Limit& bound, Fn fn, const ItemRunOptions& options, Cost cost)
+      : run_(bound, options), items_(std::move(items)), fn_(std::move(fn)), cost_(std::move(cost)) {}
+
+  ItemRun& run() { return run_; }
+
+  core::task<> start(core::Scope& scope) {
+    if constexpr (ReachableAtOnce<Items>) {
+      const auto size = static_cast<std::size_t>(std::ranges::size(items_));
+      results_.reserve(size);
+      while (results_.size() < size) {
+        results_.resize(std::min(size, results_.size() + kResultsBeforeYield),
+                        weir::fail(ErrorKind::cancelled));
+        if (results_.size() < size) co_await core::yield();
       }
-      permits = std::move(*waited);
     }
-    if (Result<> alive = scope.context().check(core::now()); !alive) co_return alive;
-    run.template spawn<Fn, Item, T>(scope, std::move(permits), fn, std::forward<decltype(each)>(each),
-                                    &result);
+    add_worker(scope);
   }
-  co_return Result<>();
-}
+
+  // Some did not begin, for the context's sake.
+  bool cut_short() const { return cut_short_.load(std::memory_order_relaxed); }
+
+  std::vector<Result<T>> take_results() {
+    if constexpr (ReachableAtOnce<Items>) {
+      return std::move(results_);
+    } else {
+      std::vector<Result<T>> all(std::make_move_iterator(results_.begin()),
+                                 std::make_move_iterator(results_.end()));
+      if constexpr (std::ranges::sized_range<Items>) {
+        all.resize(static_cast<std::size_t>(std::ranges::size(items_)), weir::fail(ErrorKind::cancelled));
+      }
+      return all;
+    }
+  }
+
+ private:
+  // A task's item: a reference, or a value of its own.
+  using Slot = std::conditional_t<std::is_lvalue_reference_v<Item>, std::remove_reference_t<Item>*,
+                                  std::optional<Item>>;
+
+  static Item&& item_of(Slot& slot) { return static_cast<Item&&>(*slot); }
+
+  struct Next {
+    Slot slot{};
+    Result<T>* result = nullptr;  // null: there is none
+    bool more = false;            // after this one, perhaps
+  };
+
+  Next next() {
+    if constexpr (ReachableAtOnce<Items>) {
+      const std::size_t index = taken_.fetch_add(1, std::memory_order_relaxed);
+      if (index >= results_.size()) return {};
+      Next next{.result = &results_[index], .more = index + 1 < results_.size()};
+      put(next.slot, std::ranges::begin(items_)[static_cast<std::ranges::range_difference_t<Items>>(index)]);
+      return next;
+    } else {
+      const std::lock_guard guard(mutex_);
+      // Stays over when the range throws.
+      if (std::exchange(over_, true)) return {};
+      if (!at_) {
+        at_.emplace(std::ranges::begin(items_));
+      } else {
+        ++*at_;
+      }
+      if (*at_ == std::ranges::end(items_)) return {};
+      Next next{.result = &results_.emplace_back(weir::fail(ErrorKind::cancelled)), .more = true};
+      put(next.slot, **at_);
+      over_ = false;
+      return next;
+    }
+  }
+
+  template <typename Element>
+  static void put(Slot& slot, Element&& element) {
+    if constexpr (std::is_lvalue_reference_v<Item>) {
+      slot = std::addressof(element);
+    } else {
+      slot.emplace(std::forward<Element>(element));
+    }
+  }
+
+  void add_worker(core::Scope& scope) {
+    // Refused when there are as many as there may be units at once.
+    if (Result<core::Permit> permit = run_.worker()) scope.spawn(std::move(*permit), work(*this, scope));
+  }
+
+  // Static and not a member: the frame keeps its parameters alone.
+  static core::task<> work(FanOutRun& self, core::Scope& scope) {
+    ItemRun& run = self.run_;
+    for (std::uint32_t done = 1; !(run.stops() && run.failed()); ++done) {
+      if (!scope.context().check(core::now())) {
+        self.cut_short_.store(true, std::memory_order_relaxed);
+        break;
+      }
+      Next next = self.next();
+      if (next.result == nullptr) break;
+      if (next.more) self.add_worker(scope);
+      const std::uint32_t units = self.cost_(*next.slot);
+      ItemRun::Permits permits;
+      if (!run.try_acquire(units, permits)) {
+        Result<ItemRun::Permits> waited = co_await run.acquire(scope.context(), units);
+        if (!scope.context().check(core::now())) {
+          self.cut_short_.store(true, std::memory_order_relaxed);
+          break;
+        }
+        if (waited) {
+          permits = std::move(*waited);
+        } else {
+          *next.result = std::unexpected(waited.error());
+          run.refuse(scope, waited.error());
+        }
+      }
+      if (permits.own) {
+        if (run.timed()) {
+          *next.result = co_await ItemRun::timed_item<T>(run, scope, self.fn_, item_of(next.slot));
+        } else {
+          *next.result = co_await ItemRun::item<T>(run, scope, self.fn_, item_of(next.slot));
+        }
+        permits.release();
+      }
+      if (done % kItemsBeforeYield == 0) co_await core::yield();
+    }
+  }
+
+  ItemRun run_;
+  Items items_;
+  Fn fn_;
+  Cost cost_;
+  // References into either stay valid: one is made whole before the items begin.
+  std::conditional_t<ReachableAtOnce<Items>, std::vector<Result<T>>, std::deque<Result<T>>> results_;
+  std::atomic<std::size_t> taken_{0};
+  std::mutex mutex_;                                  // guards the two below, and the range
+  std::optional<std::ranges::iterator_t<Items>> at_;  // the item that was taken last
+  bool over_ = false;
+  std::atomic<bool> cut_short_{false};
+};
 
 template <typename Items, typename Fn, typename Cost>
 core::task<FanOut<FanOutValue<Items, Fn>>> fan_out_all(core::Context& context, Items items,
                                                        core::Limit& bound, Fn fn, FanOutOptions options,
                                                        Cost cost) {
-  using T = FanOutValue<Items, Fn>;
-  FanOut<T> out;
-  ItemRun run(bound, {.limit = options.limit,
-                      .timeout = options.timeout,
-                      .on_error = options.on_error,
-                      .stats = options.stats});
+  FanOut<FanOutValue<Items, Fn>> out;
+  FanOutRun<Items, Fn, Cost> all(std::move(items), bound, std::move(fn),
+                                 {.limit = options.limit,
+                                  .timeout = options.timeout,
+                                  .on_error = options.on_error,
+                                  .stats = options.stats},
+                                 std::move(cost));
+  ItemRun& run = all.run();
   out.ended = run.verify();
   if (!out.ended) co_return out;
-  // References into either stay valid while it grows: one has its room reserved.
-  std::conditional_t<std::ranges::sized_range<Items>, std::vector<Result<T>>, std::deque<Result<T>>> results;
-  if constexpr (std::ranges::sized_range<Items>) {
-    results.reserve(static_cast<std::size_t>(std::ranges::size(items)));
-  }
-  Result<> started;
-  static_cast<void>(co_await core::with_scope(context, [&](core::Scope& scope) -> core::task<> {
-    started = co_await start_items(scope, run, items, fn, cost, results);
-  }));
-  if (Result<> alive = context.check(core::now()); !started && !alive) {
+  static_cast<void>(
+      co_await core::with_scope(context, [&all](core::Scope& scope) { return all.start(scope); }));
+  if (Result<> alive = context.check(core::now()); all.cut_short() && !alive) {
     out.ended = alive;
   } else if (run.stops() && run.first_error()) {
     out.ended = std::unexpected(*run.first_error());
   }
   out.exception = run.first_exception();
-  if constexpr (std::ranges::sized_range<Items>) {
-    results.resize(static_cast<std::size_t>(std::ranges::size(items)), weir::fail(ErrorKind::cancelled));
-    out.results = std::move(results);
-  } else {
-    out.results.assign(std::make_move_iterator(results.begin()), std::make_move_iterator(results.end()));
-  }
-  for (const Result<T>& result : out.results) out.failed += result ? 0 : 1;
+  out.results = all.take_results();
+  for (const auto& result : out.results) out.failed += result ? 0 : 1;
   co_return out;
 }
 

@@ -55,11 +55,23 @@ namespace internal {
 // Values that are refused cost no wait: every so many the stage gives way.
 inline constexpr std::uint64_t kValuesBeforeYield = 1024;
 
+// One value. Its permits are the task's: `own` by being spawned with it.
+template <typename T, typename Fn>
+core::task<> run_value(ItemRun& run, core::Scope& scope, core::Permit permit, Fn& fn, T value) {
+  using Value = ItemResult<std::invoke_result_t<Fn&, core::Context&, T&&>>::type::value_type;
+  // What it gives is nobody's: its outcome is counted.
+  if (run.timed()) {
+    static_cast<void>(co_await ItemRun::timed_item<Value>(run, scope, fn, std::move(value)));
+  } else {
+    static_cast<void>(co_await ItemRun::item<Value>(run, scope, fn, std::move(value)));
+  }
+  permit.release();  // before the task ends and `own` is free
+}
+
 // Its own limit's unit comes first: what cannot run stays in the channel.
 template <typename T, typename Fn>
 core::task<Result<>> take_values(core::Scope& scope, ItemRun& run, core::Channel<T>& channel, Fn& fn,
                                  StreamEnd& end) {
-  using Value = ItemResult<std::invoke_result_t<Fn&, core::Context&, T&&>>::type::value_type;
   for (;;) {
     Result<core::Permit> own = co_await run.acquire_own(scope.context());
     if (!own) co_return std::unexpected(own.error());
@@ -73,8 +85,7 @@ core::task<Result<>> take_values(core::Scope& scope, ItemRun& run, core::Channel
       continue;
     }
     ++end.begun;
-    run.template spawn<Fn, T, Value>(scope, {std::move(*own), std::move(*permit)}, fn, std::move(*value),
-                                     nullptr);
+    scope.spawn(std::move(*own), run_value<T, Fn>(run, scope, std::move(*permit), fn, std::move(*value)));
   }
 }
 

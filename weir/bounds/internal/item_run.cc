@@ -10,11 +10,13 @@ std::uint32_t limit_of(const core::Limit& bound, const ItemRunOptions& options) 
 
 }  // namespace
 
-// The driver alone waits for `own`.
+// A task waits for units of `own` as often as it has units.
 ItemRun::ItemRun(core::Limit& bound, const ItemRunOptions& options)
     : bound_(bound),
       options_(options),
-      own_({.name = bound.name(), .limit = limit_of(bound, options), .queue_depth = 1}) {}
+      own_(
+          {.name = bound.name(), .limit = limit_of(bound, options), .queue_depth = limit_of(bound, options)}),
+      workers_({.name = bound.name(), .limit = own_.options().limit}) {}
 
 Result<> ItemRun::verify() const {
   if (options_.limit > bound_.stats().limit) {
@@ -43,8 +45,8 @@ core::task<Result<ItemRun::Permits>> ItemRun::acquire(core::Context& context, st
     own->release();
     const std::uint64_t mine = own_.stats().in_use;
     // A bound without a queue that is used up, some of it by this run: there is
-    // room when one of its own items has ended. Nobody else waits here, so that
-    // one unit more than is free now is one that came back.
+    // room when one of its own items has ended: when one unit more is free than
+    // now.
     if (bound.error().reason != Reason::at_limit || mine == 0) co_return std::unexpected(bound.error());
     const auto most = static_cast<std::uint32_t>(own_.stats().limit);
     const auto one_back = static_cast<std::uint32_t>(most - mine + 1);

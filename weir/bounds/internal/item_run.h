@@ -2,8 +2,7 @@
 // for each item, who failed first, and the end of all by one error.
 //
 // Two limits: the caller's bound, which others use as well, and `own`, which is
-// this run's alone. A task is spawned under `own`, and gives the bound's permit
-// back before it ends: who has waited for `own` finds the bound's units free.
+// this run's alone.
 #pragma once
 
 #include <atomic>
@@ -61,6 +60,11 @@ class ItemRun {
   struct Permits {
     core::Permit own;
     core::Permit bound;
+    // The bound's first: who has waited for `own` finds the bound's units free.
+    void release() {
+      bound.release();
+      own.release();
+    }
   };
   core::task<Result<Permits>> acquire(core::Context& context, std::uint32_t cost);
   // One of them alone.
@@ -69,68 +73,58 @@ class ItemRun {
   // The same where there is no wait; false: acquire() has to be awaited.
   bool try_acquire(std::uint32_t cost, Permits& permits);
 
-  // One item. The task's own permit is the one it was spawned with. `result`,
-  // where somebody wants it, outlives the task.
-  template <typename Fn, typename Item, typename T>
-  static core::task<> run(ItemRun& run, core::Scope& scope, core::Permit permit, Fn& fn, Item item,
-                          Result<T>* result) {
+  // One item, whose permits the caller holds. Gives its result.
+  template <typename T, typename Fn, typename Item>
+  static core::task<Result<T>> item(ItemRun& run, core::Scope& scope, Fn& fn, Item&& item) {
     const TimePoint start = run.begin();
-    Result<T> own = weir::fail(ErrorKind::cancelled);
+    Result<T> result = weir::fail(ErrorKind::cancelled);
     std::exception_ptr thrown;
     try {
       if constexpr (ItemResult<Task<Fn, Item>>::kMayFail) {
-        own = co_await fn(scope.context(), static_cast<Item&&>(item));
+        result = co_await fn(scope.context(), static_cast<Item&&>(item));
       } else if constexpr (std::is_void_v<T>) {
         co_await fn(scope.context(), static_cast<Item&&>(item));
-        own = {};
+        result = {};
       } else {
-        own = co_await fn(scope.context(), static_cast<Item&&>(item));
+        result = co_await fn(scope.context(), static_cast<Item&&>(item));
       }
     } catch (...) {
       thrown = std::current_exception();
-      own = std::unexpected(threw());
+      result = std::unexpected(threw());
     }
-    run.end(scope, {.start = start}, own ? nullptr : &own.error(), std::move(thrown));
-    if (result != nullptr) *result = std::move(own);
-    permit.release();
+    run.end(scope, {.start = start}, result ? nullptr : &result.error(), std::move(thrown));
+    co_return result;
   }
   // The same with a time of its own: a frame that is larger by a context.
-  template <typename Fn, typename Item, typename T>
-  static core::task<> run_timed(ItemRun& run, core::Scope& scope, core::Permit permit, Fn& fn, Item item,
-                                Result<T>* result) {
+  template <typename T, typename Fn, typename Item>
+  static core::task<Result<T>> timed_item(ItemRun& run, core::Scope& scope, Fn& fn, Item&& item) {
     const TimePoint start = run.begin();
     core::Context context(scope.context(), saturating_add(start, run.options_.timeout));
-    Result<T> own = weir::fail(ErrorKind::cancelled);
+    Result<T> result = weir::fail(ErrorKind::cancelled);
     std::exception_ptr thrown;
     try {
       if constexpr (ItemResult<Task<Fn, Item>>::kMayFail) {
-        own = co_await fn(context, static_cast<Item&&>(item));
+        result = co_await fn(context, static_cast<Item&&>(item));
       } else if constexpr (std::is_void_v<T>) {
         co_await fn(context, static_cast<Item&&>(item));
-        own = {};
+        result = {};
       } else {
-        own = co_await fn(context, static_cast<Item&&>(item));
+        result = co_await fn(context, static_cast<Item&&>(item));
       }
     } catch (...) {
       thrown = std::current_exception();
-      own = std::unexpected(threw());
+      result = std::unexpected(threw());
     }
-    const bool timed = context.deadline() < scope.context().deadline();
-    run.end(scope, {.start = start, .until = timed ? context.deadline() : kNever},
-            own ? nullptr : &own.error(), std::move(thrown));
-    if (result != nullptr) *result = std::move(own);
-    permit.release();
+    const bool own = context.deadline() < scope.context().deadline();
+    run.end(scope, {.start = start, .until = own ? context.deadline() : kNever},
+            result ? nullptr : &result.error(), std::move(thrown));
+    co_return result;
   }
+  bool timed() const { return options_.timeout != Duration::zero(); }
 
-  template <typename Fn, typename Item, typename T>
-  void spawn(core::Scope& scope, Permits permits, Fn& fn, Item&& item, Result<T>* result) {
-    core::task<> task =
-        options_.timeout == Duration::zero()
-            ? run<Fn, Item, T>(*this, scope, std::move(permits.bound), fn, static_cast<Item&&>(item), result)
-            : run_timed<Fn, Item, T>(*this, scope, std::move(permits.bound), fn, static_cast<Item&&>(item),
-                                     result);
-    scope.spawn(std::move(permits.own), std::move(task));
-  }
+  // For a task that runs items one after another; refused when there are as many
+  // as there may be units at once.
+  Result<core::Permit> worker() { return workers_.try_acquire(); }
 
   // An item that got no permit.
   void refuse(core::Scope& scope, const Error& error);
@@ -158,7 +152,8 @@ class ItemRun {
 
   core::Limit& bound_;
   const ItemRunOptions options_;
-  core::Limit own_;
+  core::Limit own_;                  // of units
+  core::Limit workers_;              // of tasks: never more than units
   std::atomic<bool> failed_{false};  // whoever sets it writes the two below
   std::optional<Error> error_;
   std::exception_ptr exception_;
