@@ -87,6 +87,7 @@ core::task<> Pool::keep(core::Scope& scope) {
     if (ring_.closed()) break;
     if (options_.governed) {
       govern(scope);
+      co_await core::yield();  // those that it added run first
       continue;
     }
     // What a task that is runnable now waits before it runs.
