@@ -9,9 +9,9 @@
 //
 // The limit: a QueueDelayLimiter between `initial` and the pool's workers_max,
 // which is what memory allows. Its signal is how late this limiter's own task
-// runs after its timer, every millisecond: the wait of whatever is runnable for
-// a processor, which fewer jobs in progress make shorter. The pool's own queue
-// would be the wrong signal: a lower limit makes it longer.
+// runs after its timer, every millisecond, the mean of two: the wait of whatever is
+// runnable for a processor, which fewer jobs in progress make shorter. The pool's
+// own queue would be the wrong signal: a lower limit makes it longer.
 //
 // The queue: as many jobs as are started within the limiter's target, by the rate
 // that is measured, or as many as may start at once. What has waited twice as long
@@ -44,7 +44,7 @@ class PoolLimiter {
     std::uint32_t limit_min = 0;  // the lowest and the highest since the beginning
     std::uint32_t limit_max = 0;
     std::uint32_t queue_limit = 0;
-    Duration delay = {};      // the last that was measured
+    Duration delay = {};      // of the last two looks, the mean
     Duration delay_max = {};  // since the beginning
     std::uint64_t steps = 0;
   };
@@ -71,6 +71,7 @@ class PoolLimiter {
   std::uint64_t completed_ = 0;
   std::uint64_t refused_ = 0;
   double starts_per_ns_ = 0;
+  Duration last_delay_{};  // of the look before
 
   // For stats(); written by run(). Relaxed.
   std::atomic<std::uint32_t> limit_;
