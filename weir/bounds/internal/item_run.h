@@ -80,9 +80,7 @@ class ItemRun {
     Result<T> result = weir::fail(ErrorKind::cancelled);
     std::exception_ptr thrown;
     try {
-      if constexpr (ItemResult<Task<Fn, Item>>::kMayFail) {
-        result = co_await fn(scope.context(), static_cast<Item&&>(item));
-      } else if constexpr (std::is_void_v<T>) {
+      if constexpr (std::is_void_v<T> && !ItemResult<Task<Fn, Item>>::kMayFail) {
         co_await fn(scope.context(), static_cast<Item&&>(item));
         result = {};
       } else {
@@ -103,9 +101,7 @@ class ItemRun {
     Result<T> result = weir::fail(ErrorKind::cancelled);
     std::exception_ptr thrown;
     try {
-      if constexpr (ItemResult<Task<Fn, Item>>::kMayFail) {
-        result = co_await fn(context, static_cast<Item&&>(item));
-      } else if constexpr (std::is_void_v<T>) {
+      if constexpr (std::is_void_v<T> && !ItemResult<Task<Fn, Item>>::kMayFail) {
         co_await fn(context, static_cast<Item&&>(item));
         result = {};
       } else {
