@@ -1,8 +1,10 @@
 #include "tools/weir/burst.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "tools/weir/burst_report.h"
@@ -28,6 +30,7 @@ core::task<> run_all(const BurstVerbOptions& options, core::Context& context, Ou
   std::vector<load::BurstMode> modes;
   if (options.naive) modes.push_back(load::BurstMode::naive);
   if (options.pool) modes.push_back(load::BurstMode::pool);
+  if (options.adaptive) modes.push_back(load::BurstMode::adaptive);
   for (const load::BurstMode mode : modes) {
     if (context.cancelled()) co_return;
     auto run = co_await load::run_burst(context, mode, options.burst, show);
@@ -52,15 +55,21 @@ int exit_code_of(const Outcome& outcome) {
 
 struct RawOptions {
   BurstVerbOptions options;
-  std::string only;
+  std::vector<std::string> only;
+  double objective_ms = 50;
   double seconds = 30;
   double wait_ms = 20;
 };
 
 int burst_from(RawOptions& raw) {
   BurstVerbOptions& options = raw.options;
-  options.naive = raw.only != "pool";
-  options.pool = raw.only != "naive";
+  const auto runs = [&raw](std::string_view mode) {
+    return raw.only.empty() || std::ranges::find(raw.only, mode) != raw.only.end();
+  };
+  options.naive = runs("naive");
+  options.pool = runs("pool");
+  options.adaptive = runs("adaptive");
+  options.burst.objective = Duration(static_cast<Duration::rep>(raw.objective_ms * 1e6));
   options.burst.length = Duration(static_cast<Duration::rep>(raw.seconds * 1e9));
   options.burst.wait = Duration(static_cast<Duration::rep>(raw.wait_ms * 1e6));
   if (options.burst.memory_cap.count == 0) {
@@ -95,7 +104,13 @@ void add_options(CLI::App& verb, RawOptions& raw) {
   verb.add_option("--queue", burst.queue_capacity, "Jobs that may wait in the pool")
       ->check(CLI::Range(1, 1 << 24))
       ->capture_default_str();
-  verb.add_option("--only", raw.only, "One run instead of both")->check(CLI::IsMember({"naive", "pool"}));
+  verb.add_option("--objective-ms", raw.objective_ms,
+                  "What a job may take from submission to completion: the adaptive run follows it")
+      ->check(CLI::Range(1.0, 60'000.0))
+      ->capture_default_str();
+  verb.add_option("--only", raw.only, "These runs instead of all: naive, pool, adaptive")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"naive", "pool", "adaptive"}));
   add_size(verb, "--memory-cap", burst.memory_cap,
            "What a run may take: the naive one is stopped there [half of what is available]");
   verb.add_option("--processors", raw.options.processors,

@@ -17,6 +17,7 @@ struct BurstVerbOptions {
   load::BurstOptions burst;
   bool naive = true;
   bool pool = true;
+  bool adaptive = true;
   unsigned processors = 0;
   bool json = false;
 };

@@ -33,6 +33,7 @@ const std::vector<Line>& lines() {
       {"submitted", [](const BurstResult& run) { return with_commas(run.submitted); }},
       {"completed", [](const BurstResult& run) { return with_commas(run.completed); }},
       {"rejected", [](const BurstResult& run) { return with_commas(run.rejected); }},
+      {"expired, of those", [](const BurstResult& run) { return with_commas(run.expired); }},
       {"unfinished", [](const BurstResult& run) { return with_commas(run.unfinished); }},
       {"inside the job, mean", [](const BurstResult& run) { return ms_text(run.job_mean); }},
       {"inside the job, p99", [](const BurstResult& run) { return ms_text(run.job_p99); }},
@@ -41,6 +42,13 @@ const std::vector<Line>& lines() {
       {"from submission, p99", [](const BurstResult& run) { return ms_text(run.total_p99); }},
       {"peak memory", [](const BurstResult& run) { return to_string(run.rss_peak); }},
       {"declared bound", [](const BurstResult& run) { return to_string(run.memory_bound); }},
+      {"declared / peak",
+       [](const BurstResult& run) { return fmt::format("{:.2f}", run.declared_to_peak()); }},
+      {"at least, by Little", [](const BurstResult& run) { return to_string(run.memory_floor); }},
+      {"limit, min to max",
+       [](const BurstResult& run) {
+         return run.limit_max == 0 ? std::string("-") : fmt::format("{}..{}", run.limit_min, run.limit_max);
+       }},
       {"tasks at once, peak", [](const BurstResult& run) { return with_commas(run.tasks_peak); }},
       {"generator late, p99", [](const BurstResult& run) { return ms_text(run.lag_p99); }},
       {"generator late, max", [](const BurstResult& run) { return ms_text(run.lag_max); }},
@@ -120,11 +128,14 @@ std::string burst_json(const BurstOptions& options, const std::vector<BurstResul
         milliseconds(run.total_p50), milliseconds(run.total_p99));
     text += fmt::format(
         R"("rss_bytes_base":{},"rss_bytes_peak":{},"memory_bound_bytes":{},"within_bound":{},"tasks_peak":{},)"
+        R"("declared_to_peak":{:.3f},"memory_floor_bytes":{},"expired":{},"limit_min":{},"limit_max":{},)"
+        R"("limit_last":{},"queue_last":{},"delay_ms_max":{:.3f},)"
         R"("lag_ms_p99":{:.3f},"lag_ms_max":{:.3f},"rate_held":{},"stopped_by_cap":{},"interrupted":{},)"
         R"("seconds":{:.3f}}})",
         run.rss_base.count, run.rss_peak.count, run.memory_bound.count, run.within_bound(), run.tasks_peak,
-        milliseconds(run.lag_p99), milliseconds(run.lag_max), run.rate_held, run.stopped_by_cap,
-        run.interrupted, seconds(run.length));
+        run.declared_to_peak(), run.memory_floor.count, run.expired, run.limit_min, run.limit_max,
+        run.limit_last, run.queue_last, milliseconds(run.delay_max), milliseconds(run.lag_p99),
+        milliseconds(run.lag_max), run.rate_held, run.stopped_by_cap, run.interrupted, seconds(run.length));
   }
   return text + "]}\n";
 }

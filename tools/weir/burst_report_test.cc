@@ -28,7 +28,14 @@ BurstResult pool_run() {
           .rss_base = Bytes{10'000'000},
           .rss_peak = Bytes{2'500'000'000},
           .memory_bound = Bytes{2'600'000'000},
+          .memory_floor = Bytes{2'400'000'000},
           .tasks_peak = 5000,
+          .expired = 12,
+          .limit_min = 20,
+          .limit_max = 5000,
+          .limit_last = 4900,
+          .queue_last = 1250,
+          .delay_max = 7500us,
           .lag_p99 = 2ms,
           .lag_max = 9ms,
           .rate_held = true,
@@ -55,6 +62,8 @@ TEST(BurstReport, TheJsonHasEachFieldOfEachRunWithItsUnit) {
       R"("completed":7400000,"rejected":22600000,"unfinished":0,"job_ms_mean":20.500,"job_ms_p99":25.000,)"
       R"("total_ms_mean":420.000,"total_ms_p50":415.000,"total_ms_p99":500.250,"rss_bytes_base":10000000,)"
       R"("rss_bytes_peak":2500000000,"memory_bound_bytes":2600000000,"within_bound":true,"tasks_peak":5000,)"
+      R"("declared_to_peak":1.040,"memory_floor_bytes":2400000000,"expired":12,"limit_min":20,"limit_max":5000,)"
+      R"("limit_last":4900,"queue_last":1250,"delay_ms_max":7.500,)"
       R"("lag_ms_p99":2.000,"lag_ms_max":9.000,"rate_held":true,"stopped_by_cap":false,)"
       R"("interrupted":false,"seconds":30.420}]})"
       "\n");

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "weir/base/count_allocations.h"
+#include "weir/bounds/acquire_all.h"
 #include "weir/bounds/bound.h"
 #include "weir/bounds/gcra.h"
 #include "weir/bounds/internal/testing.h"
@@ -58,6 +59,19 @@ TEST_F(Allocations, AdmittingAndRefusingAtABoundTakesNone) {
   for (int i = 0; i < kTimes; ++i) {
     const Result<core::Permit> admitted = bound.try_acquire();
     const Result<core::Permit> refused = bound.try_acquire();
+    ASSERT_TRUE(admitted && !refused);
+  }
+  EXPECT_EQ(allocations, before);
+}
+
+TEST_F(Allocations, SeveralBoundsAtOnceTakeNone) {
+  Ledger ledger;
+  Bound calls(ledger, {.name = "calls with a name that is on the heap", .limit = 2});
+  Bound bytes(ledger, {.name = "bytes with a name that is on the heap", .unit = Unit::bytes, .limit = 10});
+  const std::uint64_t before = allocations;
+  for (int i = 0; i < kTimes; ++i) {
+    const Result<Permits> admitted = try_acquire_all({{calls, 1}, {bytes, 7}});
+    const Result<Permits> refused = try_acquire_all({{calls, 1}, {bytes, 7}});
     ASSERT_TRUE(admitted && !refused);
   }
   EXPECT_EQ(allocations, before);

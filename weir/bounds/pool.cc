@@ -28,6 +28,7 @@ std::expected<void, std::string> Pool::verify(const Ledger& ledger, const Option
   if (options.growth_cooldown < Duration::zero()) return wrong("growth_cooldown is negative");
   if (options.scheduling_delay_max < Duration::zero()) return wrong("scheduling_delay_max is negative");
   if (options.idle_max < 1ms) return wrong("idle_max is under 1ms");
+  if (options.queue_wait < Duration::zero()) return wrong("queue_wait is negative");
   return Bound::verify(ledger,
                        {.name = options.name, .limit = options.workers_max, .parent = options.parent});
 }
@@ -44,7 +45,9 @@ std::expected<std::unique_ptr<Pool>, std::string> Pool::make(core::Context& pare
 Pool::Pool(core::Context& parent, Ledger& ledger, Options options)
     : options_(std::move(options)),
       ledger_(ledger),
-      threshold_depth_(static_cast<std::uint32_t>(options_.growth_threshold * options_.queue_capacity)),
+      threshold_depth_(options_.governed
+                           ? 0
+                           : static_cast<std::uint32_t>(options_.growth_threshold * options_.queue_capacity)),
       context_(parent),
       workers_limit_({.name = options_.name, .limit = options_.workers_max}),
       ring_(options_.queue_capacity),
@@ -57,7 +60,8 @@ Pool::Pool(core::Context& parent, Ledger& ledger, Options options)
                .queue_capacity = options_.queue_capacity,
                .threshold = options_.growth_threshold,
                .cooldown = options_.growth_cooldown,
-               .scheduling_delay_max = options_.scheduling_delay_max}) {}
+               .scheduling_delay_max = options_.scheduling_delay_max}),
+      limit_(options_.workers_max) {}
 
 Pool::~Pool() {
   WEIR_CHECK(!running_.load(), "a pool outlives its run()");
@@ -81,6 +85,11 @@ core::task<> Pool::keep(core::Scope& scope) {
     if (next_look() > core::now()) static_cast<void>(co_await bell_.wait(context_, next_look()));
     if (!context_.check(core::now())) begin_drain(core::now());
     if (ring_.closed()) break;
+    if (options_.governed) {
+      govern(scope);
+      co_await core::yield();  // those that it added run first
+      continue;
+    }
     // What a task that is runnable now waits before it runs.
     const TimePoint before = core::now();
     co_await core::yield();
@@ -93,6 +102,7 @@ void Pool::maintain(core::Scope& scope, Duration scheduling_delay) {
   const TimePoint now = core::now();
   const std::uint32_t depth = ring_.depth();
   const std::uint32_t workers = workers_.load();
+  const std::uint32_t limit = limit_.load(std::memory_order_relaxed);
   const PoolGrowth::Step step = growth_.step({
       .now = now,
       .queue_depth = depth,
@@ -102,13 +112,13 @@ void Pool::maintain(core::Scope& scope, Duration scheduling_delay) {
   });
   grow_again_ = step.again;
   if (step.held_back) growth_held_back_.fetch_add(1, std::memory_order_relaxed);
-  if (step.add != 0) {
-    spawn_workers(scope, step.add);
-    grown_.fetch_add(step.add, std::memory_order_relaxed);
+  if (workers > limit) retire_idle(now, limit);
+  if (step.add != 0 && workers < limit) {
+    const std::uint32_t add = std::min(step.add, limit - workers);
+    spawn_workers(scope, add);
+    grown_.fetch_add(add, std::memory_order_relaxed);
   } else if (now >= growth_.shrinks_from() && workers > options_.workers_min) {
-    const std::uint32_t retired = lot_.retire(now - options_.idle_max, workers - options_.workers_min);
-    workers_.fetch_sub(retired);  // here and not where they end, so that none is retired in their place
-    retired_.fetch_add(retired, std::memory_order_relaxed);
+    retire_idle(now - options_.idle_max, options_.workers_min);
   }
   // From here on a new backlog is news; one that is there is looked at again at
   // grow_again_, or cannot be helped: the pool is as large as it may be.
@@ -117,6 +127,43 @@ void Pool::maintain(core::Scope& scope, Duration scheduling_delay) {
     if (step.again == kNever && ring_.depth() > threshold_depth_) poke();
   }
 }
+
+// Follows the limit: somebody else has the rule.
+void Pool::govern(core::Scope& scope) {
+  poked_.store(false);  // from here on a job that is queued rings
+  const std::uint32_t limit = limit_.load(std::memory_order_relaxed);
+  const std::uint32_t workers = workers_.load();
+  const std::uint32_t depth = ring_.depth();
+  if (workers > limit) {
+    retire_idle(core::now(), limit);
+  } else if (workers < limit && depth > lot_.parked()) {
+    const std::uint32_t add = std::min(limit - workers, depth - lot_.parked());
+    spawn_workers(scope, add);
+    grown_.fetch_add(add, std::memory_order_relaxed);
+  } else if (workers > options_.workers_min) {
+    retire_idle(core::now() - options_.idle_max, options_.workers_min);
+  }
+  if (workers_.load() >= limit_.load()) poked_.store(true);  // until the limit rises, or a worker goes
+}
+
+// Idle workers, until `down_to` are left. They are counted as gone first: those
+// who end by themselves must not do it in their place as well.
+void Pool::retire_idle(TimePoint since, std::uint32_t down_to) {
+  std::uint32_t workers = workers_.load();
+  while (workers > down_to && !workers_.compare_exchange_weak(workers, down_to)) {
+  }
+  if (workers <= down_to) return;
+  const std::uint32_t retired = lot_.retire(since, workers - down_to);
+  workers_.fetch_add(workers - down_to - retired);
+  retired_.fetch_add(retired, std::memory_order_relaxed);
+}
+
+void Pool::resize(std::uint32_t workers) {
+  const std::uint32_t limit = std::clamp(workers, 1u, options_.workers_max);
+  if (limit_.exchange(limit) != limit) bell_.ring();
+}
+
+void Pool::resize_queue(std::uint32_t jobs) { ring_.resize(std::clamp(jobs, 1u, options_.queue_capacity)); }
 
 void Pool::spawn_workers(core::Scope& scope, std::uint32_t count) {
   for (std::uint32_t i = 0; i < count; ++i) {
@@ -198,6 +245,8 @@ Pool::Stats Pool::stats() const {
       counters_.sum(PoolCount::ended);  // before `started`, so that active is not negative
   const std::uint64_t failed = counters_.sum(PoolCount::failed);
   return {
+      .limit = limit_.load(),
+      .queue_limit = ring_.used(),
       .workers = workers_.load(),
       .workers_peak = workers_peak_.load(),
       .workers_idle = lot_.parked(),
@@ -207,7 +256,9 @@ Pool::Stats Pool::stats() const {
       .done = ended - std::min(failed, ended),
       .failed = failed,
       .dropped = dropped_.load(),
+      .expired = counters_.sum(PoolCount::expired),
       .refused_queue_full = counters_.sum(PoolCount::refused_queue_full),
+      .refused_queue_wait = counters_.sum(PoolCount::refused_queue_wait),
       .refused_draining = counters_.sum(PoolCount::refused_draining),
       .refused_deadline = counters_.sum(PoolCount::refused_deadline),
       .refused_cancelled = counters_.sum(PoolCount::refused_cancelled),
@@ -238,7 +289,9 @@ Row Pool::row() const {
       .queue_limit = options_.queue_capacity,
       .admitted = now.submitted,
       .refused = {{to_string(Reason::queue_full), now.refused_queue_full},
+                  {to_string(Reason::queue_wait), now.refused_queue_wait},
                   {to_string(Reason::draining), now.refused_draining},
+                  {"expired", now.expired},
                   {"deadline", now.refused_deadline},
                   {"cancelled", now.refused_cancelled}},
       .because = options_.because,

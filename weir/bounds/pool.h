@@ -17,6 +17,14 @@
 // Size: the pool grows when its queue passes a threshold (pool_growth.h has the
 // rule) and a worker that was idle for `idle_max` ends, down to the minimum.
 //
+// A queue bounded in time: with `queue_wait` a job that has waited longer does not
+// start; it is dropped and counted as expired.
+//
+// A limit that moves: resize() and resize_queue() may be called while the pool
+// runs; workers over the limit end with their present job. With `governed` the
+// pool follows its limit at once: for an algorithm that moves it
+// (weir/admission/pool_limiter.h).
+//
 // Cost: a job's submission and run allocate nothing but the job's own frame.
 // The queue is allocated by make().
 //
@@ -32,6 +40,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -68,6 +77,8 @@ class Pool final : private LedgerEntry {
     Duration growth_cooldown = 5s;  // between two steps of growth; 0: none
     Duration scheduling_delay_max = 10ms;  // no growth while tasks wait longer to run; 0: grow regardless
     Duration idle_max = 30s;               // a worker idle for so long ends, above the minimum; at least 1 ms
+    Duration queue_wait = {};              // a job waits at most so long to start; 0: as long as it takes
+    bool governed = false;                 // grows to the limit at once where jobs wait: no rule of its own
     std::string because;                   // why these numbers, for people; empty: nobody said
     std::string derived_from;              // what workers_max was computed from; empty: nothing
     const Bound* parent = nullptr;         // of tasks, and not smaller than workers_max
@@ -75,8 +86,13 @@ class Pool final : private LedgerEntry {
     Bytes each_queued = {};                // what a job that waits may take: its frame
   };
 
-  // Counts since make(); fields may be a moment apart.
+  // Counts since make(); fields may be a moment apart. As metrics, with
+  // pool="<name>": pool_inflight is `active`, pool_queue_depth `queue_depth`,
+  // pool_submitted_total `submitted`, pool_completed_total{outcome} what
+  // completed() has.
   struct Stats {
+    std::uint32_t limit = 0;        // workers there may be now
+    std::uint32_t queue_limit = 0;  // jobs that may wait now
     std::uint32_t workers = 0;
     std::uint32_t workers_peak = 0;
     std::uint32_t workers_idle = 0;  // waiting for jobs
@@ -86,7 +102,9 @@ class Pool final : private LedgerEntry {
     std::uint64_t done = 0;
     std::uint64_t failed = 0;   // threw
     std::uint64_t dropped = 0;  // queued, and never started because of a shutdown
+    std::uint64_t expired = 0;  // queued, and never started because of queue_wait
     std::uint64_t refused_queue_full = 0;
+    std::uint64_t refused_queue_wait = 0;  // had waited too long before they came
     std::uint64_t refused_draining = 0;
     std::uint64_t refused_deadline = 0;   // waited in submit() until its context's deadline
     std::uint64_t refused_cancelled = 0;  // was cancelled while it waited there
@@ -94,7 +112,12 @@ class Pool final : private LedgerEntry {
     std::uint64_t growth_held_back = 0;   // times the processors were too late to grow
     std::uint64_t retired = 0;            // workers ended for idleness
     std::uint64_t refused() const {
-      return refused_queue_full + refused_draining + refused_deadline + refused_cancelled;
+      return refused_queue_full + refused_queue_wait + refused_draining + refused_deadline +
+             refused_cancelled;
+    }
+    // What became of what was submitted and is over.
+    std::array<std::pair<std::string_view, std::uint64_t>, 4> completed() const {
+      return {{{"ok", done}, {"error", failed}, {"expired", expired}, {"dropped", dropped}}};
     }
   };
 
@@ -138,8 +161,17 @@ class Pool final : private LedgerEntry {
   template <typename Make>
     requires std::is_same_v<std::invoke_result_t<Make&>, core::task<>>
   Result<> try_submit(Make&& make) {
+    return try_submit(core::now(), std::forward<Make>(make));
+  }
+  // The same for a job that has waited since `since` already, elsewhere: its
+  // wait counts from then, and what has waited too long is refused
+  // (overloaded, queue_wait).
+  template <typename Make>
+    requires std::is_same_v<std::invoke_result_t<Make&>, core::task<>>
+  Result<> try_submit(TimePoint since, Make&& make) {
     if (room_waiters_.load() != 0) return refuse_full();  // they were first
-    const internal::JobRing::Outcome outcome = ring_.push(core::now(), make);
+    if (options_.queue_wait != Duration::zero() && waited_too_long(since)) return refuse_late();
+    const internal::JobRing::Outcome outcome = ring_.push(since, make);
     if (outcome.pushed == internal::JobRing::Pushed::yes) [[likely]] {
       count_submitted(outcome.depth);
       return {};
@@ -159,6 +191,11 @@ class Pool final : private LedgerEntry {
   // up. Once, by a task that is no job of this pool.
   core::task<Drained> shutdown(TimePoint deadline);
 
+  // How many jobs may be in progress at once, and how many may wait: at least 1
+  // and at most what the options say, else that is taken. Any thread.
+  void resize(std::uint32_t workers);
+  void resize_queue(std::uint32_t jobs);
+
   // For jobs: cancelled when the parent is, and when a shutdown's deadline has
   // passed.
   core::Context& context() { return context_; }
@@ -166,6 +203,8 @@ class Pool final : private LedgerEntry {
   const Options& options() const { return options_; }
   Stats stats() const;
   Latency latency() const;
+  // Of the latest jobs that ended; 0: none has. Cheap, unlike latency().
+  Duration run_mean() const { return counters_.run_mean(); }
   // What the last job to throw threw, at most 200 bytes of it.
   std::string last_failure() const;
   Row row() const override;
@@ -177,6 +216,8 @@ class Pool final : private LedgerEntry {
   core::task<> keep(core::Scope& scope);
   core::task<> drain();
   void maintain(core::Scope& scope, Duration scheduling_delay);
+  void govern(core::Scope& scope);
+  void retire_idle(TimePoint since, std::uint32_t down_to);
   void spawn_workers(core::Scope& scope, std::uint32_t count);
   void begin_drain(TimePoint deadline);
   TimePoint drain_deadline() const;
@@ -186,6 +227,8 @@ class Pool final : private LedgerEntry {
   // The workers: pool_worker.cc.
   core::task<> work();
   void stop_searching();
+  bool retires();
+  bool expire(const internal::Job& job);
   void started(TimePoint queued_at, TimePoint at);
   void ended(TimePoint queued_at, TimePoint started_at);
   void note_failure(std::exception_ptr thrown);
@@ -194,15 +237,20 @@ class Pool final : private LedgerEntry {
   void count_submitted(std::uint32_t depth) {
     counters_.here().bump(internal::PoolCount::submitted);
     lot_.wake_for_work();
-    // relaxed: a ring of the bell too many or too late does no harm.
-    if (depth > threshold_depth_ && !poked_.load(std::memory_order_relaxed)) poke();
+    // Of a governed pool the threshold is 0. seq_cst, after the push: the keeper
+    // lowers the flag first and looks at the queue then.
+    if (depth > threshold_depth_ && !poked_.load() && (!options_.governed || lot_.parked() == 0)) poke();
   }
+  bool waited_too_long(TimePoint since) const { return core::now() - since > options_.queue_wait; }
   std::unexpected<Error> refuse(internal::PoolCount count, ErrorKind kind, Reason reason);
   std::unexpected<Error> refuse_full() {
     return refuse(internal::PoolCount::refused_queue_full, ErrorKind::overloaded, Reason::queue_full);
   }
   std::unexpected<Error> refuse_draining() {
     return refuse(internal::PoolCount::refused_draining, ErrorKind::overloaded, Reason::draining);
+  }
+  std::unexpected<Error> refuse_late() {
+    return refuse(internal::PoolCount::refused_queue_wait, ErrorKind::overloaded, Reason::queue_wait);
   }
   void poke();
   void serve_room();
@@ -231,8 +279,9 @@ class Pool final : private LedgerEntry {
   // The keeper's own, but for the atomics.
   PoolGrowth growth_;
   TimePoint grow_again_ = kNever;
-  internal::Doorbell bell_;         // a backlog, a shutdown, the last worker's end
-  std::atomic<bool> poked_{false};  // the keeper knows of the backlog
+  internal::Doorbell bell_;           // a backlog, a shutdown, the last worker's end
+  std::atomic<bool> poked_{false};    // the keeper knows of the backlog
+  std::atomic<std::uint32_t> limit_;  // of workers; relaxed: a job more or less under the old one
   std::atomic<std::uint32_t> workers_{0};
   std::atomic<std::uint32_t> workers_peak_{0};
   std::atomic<std::uint64_t> grown_{0};

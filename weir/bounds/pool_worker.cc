@@ -27,10 +27,18 @@ core::task<> Pool::work() {
   int searches = 0;
   bool searching = false;
   for (;;) {
+    if (retires()) {
+      if (searching) stop_searching();
+      co_return;
+    }
     if (std::optional<Job> job = ring_.pop()) {
       if (room_waiters_.load() != 0) serve_room();
       if (std::exchange(searching, false)) stop_searching();
       searches = 0;
+      if (expire(*job)) {
+        if (++jobs % kJobsBeforeYield == 0) co_await core::yield();
+        continue;
+      }
       const TimePoint start = core::now();
       started(job->queued_at, start);
       std::exception_ptr thrown;
@@ -67,6 +75,28 @@ core::task<> Pool::work() {
 void Pool::stop_searching() {
   lot_.end_search();
   if (ring_.depth() != 0) lot_.wake_for_work();
+}
+
+// There are more workers than the limit allows: this one ends, and is no longer
+// counted.
+bool Pool::retires() {
+  std::uint32_t workers = workers_.load(std::memory_order_relaxed);
+  if (workers <= limit_.load(std::memory_order_relaxed)) [[likely]]
+    return false;
+  while (workers > limit_.load(std::memory_order_relaxed)) {
+    if (workers_.compare_exchange_weak(workers, workers - 1)) {
+      retired_.fetch_add(1, std::memory_order_relaxed);
+      return true;
+    }
+  }
+  return false;
+}
+
+bool Pool::expire(const Job& job) {
+  if (options_.queue_wait == Duration::zero() || !waited_too_long(job.queued_at)) [[likely]]
+    return false;
+  counters_.here().bump(PoolCount::expired);
+  return true;
 }
 
 void Pool::started(TimePoint queued_at, TimePoint at) {

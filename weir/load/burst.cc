@@ -18,13 +18,21 @@ std::string verify(const BurstOptions& options) {
   if (options.length < 1ms || options.length > kLengthMax) return "the length is 1 ms to 1 h";
   if (options.bytes.count == 0) return "a job needs at least one byte";
   if (options.wait < Duration::zero() || options.wait > 1min) return "a job waits 0 to 60 s";
+  if (options.objective < 1ms || options.objective > 1min) return "the objective is 1 ms to 60 s";
   if (options.memory_cap.count == 0) return "the memory cap is 0";
   return {};
 }
 
 }  // namespace
 
-std::string_view to_string(BurstMode mode) { return mode == BurstMode::naive ? "naive" : "pool"; }
+std::string_view to_string(BurstMode mode) {
+  switch (mode) {
+    case BurstMode::naive: return "naive";
+    case BurstMode::pool: return "pool";
+    case BurstMode::adaptive: return "adaptive";
+  }
+  return "unknown";
+}
 
 core::task<std::expected<BurstResult, std::string>> run_burst(core::Context& context, BurstMode mode,
                                                               BurstOptions options, ShowBurst show) {

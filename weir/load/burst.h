@@ -1,6 +1,7 @@
 // The burst: far more jobs a second than a machine can do, each with memory to
 // touch and time to wait, submitted open loop; once as every job its own task,
-// once through a bounded pool.
+// once through a bounded pool, once through a pool whose limit is found while it
+// runs and whose queue is bounded in time.
 //
 //   BurstOptions options{.memory_cap = half};
 //   Result<BurstResult> pool = co_await run_burst(ctx, BurstMode::pool, options, show);
@@ -13,6 +14,7 @@
 // same processors as the jobs.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <expected>
 #include <functional>
@@ -26,7 +28,7 @@
 
 namespace weir::load {
 
-enum class BurstMode : std::uint8_t { naive, pool };
+enum class BurstMode : std::uint8_t { naive, pool, adaptive };
 
 std::string_view to_string(BurstMode mode);
 
@@ -37,8 +39,9 @@ struct BurstOptions {
   Bytes bytes{500'000};                      // allocated by each job
   Duration wait = 20ms;                      // waited by each job
   std::uint32_t workers_min = 100;           // of the pool
-  std::uint32_t workers_max = 5'000;         // of the pool
-  std::uint32_t queue_capacity = 100'000;    // of the pool
+  std::uint32_t workers_max = 5'000;         // of both pools: what the adaptive limit never exceeds
+  std::uint32_t queue_capacity = 100'000;    // of the pool; the adaptive one's never exceeds it
+  Duration objective = 50ms;                 // of the adaptive pool: from submission to completion
   Bytes memory_cap{};                        // what the run may take; no default: memory_available() says
   const Clock* clock = nullptr;              // the runtime's; null: the system's
   Duration drain_max = 1min;                 // how long the end of the pool's queue is awaited
@@ -72,8 +75,17 @@ struct BurstResult {
   Bytes rss_base{};  // resident before the run
   Bytes rss_peak{};
   Bytes memory_bound{};  // declared: what was resident before, the run's own, the ledger's worst case
+  // What the jobs that were completed held, by Little's law: completions a second
+  // x the least time in a job x its bytes. No way of scheduling them takes less.
+  Bytes memory_floor{};
   std::uint64_t tasks_peak = 0;
-  Duration lag_p99{};  // of the generator, at its steps
+  std::uint64_t expired = 0;    // of those rejected: had waited too long when their turn came, or to be taken
+  std::uint32_t limit_min = 0;  // of the adaptive limit, while it ran
+  std::uint32_t limit_max = 0;
+  std::uint32_t limit_last = 0;
+  std::uint32_t queue_last = 0;  // jobs that might wait, at the end
+  Duration delay_max{};          // that its limiter saw
+  Duration lag_p99{};            // of the generator, at its steps
   Duration lag_max{};
   bool rate_held = false;  // at least 99% of the rate, for as long as the schedule ran
   bool stopped_by_cap = false;
@@ -81,6 +93,12 @@ struct BurstResult {
   Duration length{};  // from the first submission to the last job's end
 
   bool within_bound() const { return rss_peak <= memory_bound; }
+  // How near the prediction is to what was measured at full load: 1 to 2 is right,
+  // less is more memory than was declared.
+  double declared_to_peak() const {
+    return static_cast<double>(memory_bound.count) /
+           static_cast<double>(std::max<std::uint64_t>(rss_peak.count, 1));
+  }
 };
 
 // Called about once a second, by a task: it should not block for long.

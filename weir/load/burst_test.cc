@@ -88,6 +88,25 @@ TEST(Burst, ThePoolCompletesWhatItsWorkersCanAndRejectsTheRest) {
   EXPECT_FALSE(run->stopped_by_cap);
   EXPECT_FALSE(run->interrupted);
   EXPECT_TRUE(kSanitized || run->within_bound());
+  // 2,500 a second x 20 ms x 10,000 bytes.
+  EXPECT_NEAR(static_cast<double>(run->memory_floor.count), 500e3, 25e3);
+}
+
+TEST(Burst, TheAdaptiveRunCompletesAsMuchInABoundedTime) {
+  const Outcome pool = run_in_virtual_time(BurstMode::pool, small());
+  const Outcome run = run_in_virtual_time(BurstMode::adaptive, small());
+  ASSERT_TRUE(pool && run) << run.error();
+  EXPECT_EQ(run->submitted, 20'000u);
+  EXPECT_EQ(run->submitted, run->completed + run->rejected);
+  EXPECT_EQ(run->unfinished, 0u);
+  EXPECT_GE(static_cast<double>(run->completed), 0.95 * static_cast<double>(pool->completed));
+  EXPECT_EQ(run->tasks_peak, 50u);
+  EXPECT_EQ(run->limit_max, 50u);
+  // The queue is 5 ms of work, where the pool's is 40.
+  EXPECT_LE(run->total_p50, 30ms);
+  EXPECT_LE(run->total_p99, 50ms);
+  EXPECT_TRUE(run->rate_held);
+  EXPECT_TRUE(kSanitized || run->within_bound());
 }
 
 TEST(Burst, TheNaiveRunHoldsALoadThatFitsItsMemory) {
@@ -139,6 +158,7 @@ TEST(Burst, NumbersOutOfRangeAreRefused) {
   EXPECT_THAT(error([](BurstOptions& o) { o.bytes = {}; }), HasSubstr("byte"));
   EXPECT_THAT(error([](BurstOptions& o) { o.wait = 1h; }), HasSubstr("waits"));
   EXPECT_THAT(error([](BurstOptions& o) { o.memory_cap = {}; }), HasSubstr("cap"));
+  EXPECT_THAT(error([](BurstOptions& o) { o.objective = 0s; }), HasSubstr("objective"));
   EXPECT_THAT(error([](BurstOptions& o) { o.workers_max = 5; }), HasSubstr("workers_max"));
 }
 

@@ -54,6 +54,9 @@ var benchmarks = map[string]benchmark{
 	"semaphore/4":   {1_000_000, acquires(1, 4)},
 	"timer":         {1_000_000, timers},
 
+	// Beside weir_bounds_bench.
+	"fan_out/1000": {1_000_000, fanOut},
+
 	"tcp_ping_pong/1":    {100_000, tcpPingPong(1)},
 	"tcp_ping_pong/20":   {100_000, tcpPingPong(20)},
 	"tcp_ping_pong/1000": {400_000, tcpPingPong(1000)},

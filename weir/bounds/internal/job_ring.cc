@@ -10,7 +10,8 @@ namespace weir::bounds::internal {
 JobRing::JobRing(std::uint32_t capacity)
     : capacity_(capacity),
       mask_(std::bit_ceil(std::max<std::uint64_t>(capacity, 2)) - 1),
-      cells_(new Cell[mask_ + 1]) {
+      cells_(new Cell[mask_ + 1]),
+      used_(capacity) {
   for (std::uint64_t i = 0; i <= mask_; ++i) cells_[i].turn.store(i, std::memory_order_relaxed);
 }
 

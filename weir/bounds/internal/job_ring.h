@@ -2,6 +2,7 @@
 // and pop from without a lock (Vyukov's bounded queue: each cell has a turn).
 //
 // Its capacity is exact: no more than that many jobs lie in it at any instant.
+// It may be used in part: resize().
 // A full or closed ring refuses before the job is made.
 //
 // A claimed place that is not filled yet counts as depth and hides what lies
@@ -67,6 +68,11 @@ class JobRing {
   }
   std::uint32_t capacity() const { return capacity_; }
 
+  // How many of its places are used, at least 1 and at most all. Takes effect at
+  // once; what lies in it stays.
+  void resize(std::uint32_t used) { used_.store(used, std::memory_order_relaxed); }
+  std::uint32_t used() const { return used_.load(std::memory_order_relaxed); }
+
  private:
   static constexpr std::uint64_t kClosed = 1ull << 63;
 
@@ -91,6 +97,7 @@ class JobRing {
   const std::uint32_t capacity_;
   const std::uint64_t mask_;
   const std::unique_ptr<Cell[]> cells_;
+  std::atomic<std::uint32_t> used_;  // relaxed: a push more or less under the old number is no harm
 
   alignas(64) std::atomic<std::uint64_t> tail_{0};  // the next place to fill, and kClosed
   alignas(64) std::atomic<std::uint64_t> head_{0};  // the next place to empty
@@ -102,7 +109,7 @@ inline JobRing::Outcome JobRing::claim(std::uint64_t& place) {
     if ((tail & kClosed) != 0) return {Pushed::closed, 0};
     // Signed: a tail read long ago may lie behind the head.
     const auto depth = static_cast<std::int64_t>(tail - head_.load());
-    if (depth >= static_cast<std::int64_t>(capacity_)) return {Pushed::full, 0};
+    if (depth >= static_cast<std::int64_t>(used())) return {Pushed::full, 0};
     const Cell& cell = cells_[tail & mask_];
     if (cell.turn.load(std::memory_order_acquire) != tail) {
       // Filled by another, or its last job is being taken out this moment.

@@ -15,12 +15,14 @@ namespace weir::bounds::internal {
 enum class PoolCount : std::uint8_t {
   submitted,
   refused_queue_full,
+  refused_queue_wait,
   refused_draining,
   refused_deadline,
   refused_cancelled,
   started,
   ended,
-  failed,  // of those that ended
+  failed,   // of those that ended
+  expired,  // waited too long, and did not start
   kCount,
 };
 

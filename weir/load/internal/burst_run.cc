@@ -39,7 +39,7 @@ BurstRun::BurstRun(core::Context& parent, BurstMode mode, BurstOptions options, 
                    core::Runtime::current().processors() * kOwnBytesPerProcessor.count}),
       rss_base_(resident()),
       context_(parent),
-      helpers_({.name = "burst.helpers", .limit = 2}),
+      helpers_({.name = "burst.helpers", .limit = 3}),
       job_ms_(core::Runtime::current().processors()),
       total_ms_(core::Runtime::current().processors()) {}
 
@@ -71,15 +71,19 @@ std::expected<void, std::string> BurstRun::make_bound() {
 }
 
 std::expected<void, std::string> BurstRun::make_pool() {
-  auto made = bounds::Pool::make(context_, ledger_,
-                                 {.name = "burst.pool",
-                                  .workers_min = options_.workers_min,
-                                  .workers_max = options_.workers_max,
-                                  .queue_capacity = options_.queue_capacity,
-                                  .because = "jobs of " + to_string(options_.bytes) + " in a memory cap of " +
-                                             to_string(options_.memory_cap),
-                                  .each = job_worst_case(),
-                                  .each_queued = kTaskBytes});
+  bounds::Pool::Options pool{.name = "burst." + std::string(to_string(mode_)),
+                             .workers_min = options_.workers_min,
+                             .workers_max = options_.workers_max,
+                             .queue_capacity = options_.queue_capacity,
+                             .because = "jobs of " + to_string(options_.bytes) + " in a memory cap of " +
+                                        to_string(options_.memory_cap),
+                             .each = job_worst_case(),
+                             .each_queued = kTaskBytes};
+  if (mode_ == BurstMode::adaptive) {
+    pool.workers_min = 1;
+    admission::PoolLimiter::prepare(pool, options_.objective);
+  }
+  auto made = bounds::Pool::make(context_, ledger_, pool);
   if (!made) return std::unexpected(made.error());
   pool_ = std::move(*made);
   const Bytes worst = memory_bound();
@@ -127,13 +131,24 @@ core::task<> BurstRun::submit_naive(core::Scope& jobs) {
 
 core::task<> BurstRun::run_pool(core::Scope& scope) {
   scope.spawn(std::move(*helpers_.try_acquire()), pool_->run());
-  co_await submit_to_pool();
+  core::Context limited(scope.context());
+  co_await core::with_scope(limited, [&](core::Scope& beside) -> core::task<> {
+    if (mode_ == BurstMode::adaptive) {
+      limiter_.emplace(*pool_, admission::PoolLimiter::Options{.objective = options_.objective});
+      beside.spawn(std::move(*helpers_.try_acquire()), limiter_->run(beside.context()));
+    }
+    co_await submit_to_pool();
+    beside.cancel();
+  });
   static_cast<void>(co_await pool_->shutdown(core::now() + options_.drain_max));
 }
 
 core::task<> BurstRun::submit_to_pool() {
   co_await generate([this](TimePoint due) {
-    return pool_->try_submit([this, due] { return job(pool_->context(), due); }).has_value();
+    const auto make = [this, due] { return job(pool_->context(), due); };
+    // What was due long ago has waited since then: its time is counted from there.
+    if (mode_ == BurstMode::adaptive) return pool_->try_submit(due, make).has_value();
+    return pool_->try_submit(make).has_value();
   });
 }
 
@@ -226,14 +241,18 @@ BurstResult BurstRun::result() const {
   const std::uint64_t submitted = submitted_.load();
   const std::uint64_t rejected = rejected_.load();
   const std::chrono::duration<double> generating = generated_until_ - schedule_->start();
+  const bounds::Pool::Stats pool = pool_ ? pool_->stats() : bounds::Pool::Stats{};
+  const std::chrono::duration<double> whole = ended_at_ - schedule_->start();
+  const double completed_per_s = static_cast<double>(jobs.count()) / std::max(whole.count(), 1e-9);
+  const admission::PoolLimiter::Stats limit = limiter_ ? limiter_->stats() : admission::PoolLimiter::Stats{};
   const double offered = static_cast<double>(submitted) / std::max(generating.count(), 1e-9);
   return {
       .mode = mode_,
       .offered_per_s = offered,
       .submitted = submitted,
       .completed = jobs.count(),
-      .rejected = rejected,
-      .unfinished = submitted - rejected - jobs.count(),
+      .rejected = rejected + pool.expired,
+      .unfinished = submitted - rejected - pool.expired - jobs.count(),
       .job_mean = jobs.mean(),
       .job_p99 = jobs.quantile(0.99),
       .total_mean = totals.mean(),
@@ -242,7 +261,15 @@ BurstResult BurstRun::result() const {
       .rss_base = rss_base_,
       .rss_peak = std::max(resident_peak(), Bytes{rss_sampled_peak_.load()}),
       .memory_bound = memory_bound(),
+      .memory_floor = Bytes{static_cast<std::uint64_t>(completed_per_s * seconds(options_.wait) *
+                                                       static_cast<double>(options_.bytes.count))},
       .tasks_peak = pool_ ? pool_->stats().workers_peak : bound_->stats().peak,
+      .expired = pool.expired + pool.refused_queue_wait,
+      .limit_min = limit.limit_min,
+      .limit_max = limit.limit_max,
+      .limit_last = limit.limit,
+      .queue_last = limit.queue_limit,
+      .delay_max = limit.delay_max,
       .lag_p99 = lag_.quantile(0.99),
       .lag_max = lag_.max(),
       .rate_held = offered >= kRateHeld * static_cast<double>(options_.rate_per_s),

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "weir/admission/pool_limiter.h"
 #include "weir/base/histogram.h"
 #include "weir/bounds/bound.h"
 #include "weir/bounds/ledger.h"
@@ -56,9 +57,10 @@ class BurstRun {
 
   core::Context context_;  // cancelled from outside
   bounds::Ledger ledger_;
-  core::Limit helpers_;                   // the watch and the pool's keeper
+  core::Limit helpers_;                   // the watch, the pool's keeper and its limiter
   std::unique_ptr<bounds::Bound> bound_;  // of the naive run's tasks
   std::unique_ptr<bounds::Pool> pool_;
+  std::optional<admission::PoolLimiter> limiter_;  // of the adaptive run
   std::optional<JobMemory> memory_;
   std::optional<Schedule> schedule_;
 
