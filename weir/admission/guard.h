@@ -1,11 +1,10 @@
-// What refuses by class while something that all share runs short: memory,
-// descriptors. The first and cheapest question of an admission decision.
+// What refuses before anything else is asked, because the process itself is in
+// danger: memory or descriptors run out.
 //
-//   if (!guard.admits(level)) return fail(ErrorKind::overloaded, Reason::at_limit, guard.name());
+//   class MemoryGuard final : public Guard { ... watch and call refuse_below(...) ... };
 //
-// Levels are small numbers, and greater is more important: those below lowest()
-// are refused. Any thread asks, at the cost of one relaxed load; what the answer
-// follows from is the business of who derives from it.
+// Asking costs one relaxed load. Who watches sets the level from any thread, at
+// its own pace.
 #pragma once
 
 #include <atomic>
@@ -13,29 +12,35 @@
 #include <string>
 #include <utility>
 
+#include "weir/base/clock.h"
+#include "weir/base/result.h"
+
 namespace weir::admission {
 
 class Guard {
  public:
+  // `name`: where a refusal says it was; `reason`: memory_low or descriptors_low.
+  Guard(std::string name, Reason reason, Duration retry_after = 1s)
+      : name_(std::move(name)), reason_(reason), retry_after_(retry_after) {}
+  virtual ~Guard() = default;
   Guard(const Guard&) = delete;
   Guard& operator=(const Guard&) = delete;
 
-  bool admits(std::uint32_t level) const { return level >= lowest(); }
-  // The least important level that is admitted; 0: all are.
-  // relaxed: a word of its own, and an answer may be a moment old.
-  std::uint32_t lowest() const { return lowest_.load(std::memory_order_relaxed); }
+  // Levels (priority.h) below it are refused. 0: none; kLevels: all.
+  void refuse_below(std::uint32_t level) { below_.store(level, std::memory_order_relaxed); }
+  std::uint32_t below() const { return below_.load(std::memory_order_relaxed); }
+  bool refuses(std::uint32_t level) const { return level < below(); }
+
   const std::string& name() const { return name_; }
-
- protected:
-  // `name` appears in refusals and metrics.
-  explicit Guard(std::string name) : name_(std::move(name)) {}
-  ~Guard() = default;
-
-  void set_lowest(std::uint32_t level) { lowest_.store(level, std::memory_order_relaxed); }
+  Reason reason() const { return reason_; }
+  // What a refusal says; constant.
+  Duration retry_after() const { return retry_after_; }
 
  private:
   const std::string name_;
-  std::atomic<std::uint32_t> lowest_{0};
+  const Reason reason_;
+  const Duration retry_after_;
+  std::atomic<std::uint32_t> below_{0};  // relaxed: it orders nothing
 };
 
 }  // namespace weir::admission
