@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "weir/base/rng.h"
+#include "weir/base/sanitizers.h"
 #include "weir/bounds/bound.h"
 #include "weir/core/now.h"
 #include "weir/core/runtime.h"
@@ -369,8 +371,15 @@ class AnyPolicy {
   std::uint64_t thrown_ = 0;
 };
 
+// WEIR_SEEDS says how many.
+std::uint64_t seeds() {
+  const char* text = std::getenv("WEIR_SEEDS");
+  if (text == nullptr) return kSanitized ? 100 : 2000;
+  return std::strtoull(text, nullptr, 10);
+}
+
 TEST(CallProperties, EachCallEndsOnceAndNothingIsLeft) {
-  for (std::uint64_t seed = 0; seed < 300 && !testing::Test::HasFailure(); ++seed) {
+  for (std::uint64_t seed = 0; seed < seeds() && !testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     AnyPolicy(seed).run();
   }
