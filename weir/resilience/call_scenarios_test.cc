@@ -47,10 +47,17 @@ struct Upstream {
       if (const Result<> slept = co_await core::sleep_for(context, 1ms); !slept) co_return slept;
       co_return fail(ErrorKind::disconnected, Reason::reset);
     }
+    if (shed_after > Duration::zero() && *std::ranges::min_element(free_at) > now + shed_after) {
+      const Result<> refused = co_await core::sleep_until(context, serve(now, refusing));
+      co_return refused ? fail(ErrorKind::overloaded) : refused;
+    }
     co_return co_await core::sleep_until(context, serve(now, slow && slow(now) ? 10 * service : service));
   }
 
   Duration service = 100ms;
+  // A wait that it lets nobody have: refused instead, which takes time as well.
+  Duration shed_after = {};
+  Duration refusing = 10ms;
   std::function<bool(TimePoint)> hangs;
   std::function<bool(TimePoint)> fails;
   std::function<bool(TimePoint)> slow;
@@ -170,6 +177,24 @@ TEST(CallScenarios, WithRetriesAloneTheSameLoadLeavesNothing) {
   Scenario scenario(1, 10, std::move(options));
   scenario.run(200, 60s);
   EXPECT_LT(scenario.goodput(10, 60), 5);
+}
+
+// Five times what it can do comes from callers without a bulkhead; it refuses what
+// it cannot do, and is kept busy by that.
+TEST(CallScenarios, WhatItWouldRefuseIsNotSentSoThatItHasTimeForTheRest) {
+  const auto goodput = [](std::uint64_t seed, bool throttled) {
+    PolicyOptions options{.retry = RetryOptions{.attempts_max = 4},
+                          .budget = RetryBudget::Options{.per_second = 5}};
+    if (throttled) options.throttle = ClientThrottle::Options{.window = 10s};
+    Scenario scenario(seed, 10, std::move(options));
+    scenario.upstream.shed_after = 200ms;
+    scenario.run(500, 30s);
+    return scenario.goodput(15, 30);
+  };
+  for (std::uint64_t seed = 0; seed < 3; ++seed) {
+    EXPECT_LT(goodput(seed, false), 60) << "seed " << seed;
+    EXPECT_GT(goodput(seed, true), 85) << "seed " << seed;
+  }
 }
 
 // At 80 of 100 it is well, until for ten seconds all takes ten times as long.
