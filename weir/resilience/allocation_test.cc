@@ -131,6 +131,23 @@ TEST_F(CallAllocations, ACallThatMayBeHedgedTakesNone) {
   EXPECT_EQ(taken_with({.budget = RetryBudget::Options{}, .hedge = HedgeOptions{.limit = &hedges_}}), 0u);
 }
 
+// With a key that needs none of its own.
+TEST_F(CallAllocations, WhatIsFreshInACacheTakesNone) {
+  Policy<int, int> policy({.name = "a dependency with a name that is on the heap",
+                           .cache = CacheOptions{.entries_max = 10, .fresh_for = 24h}});
+  core::Limit tasks({.name = "tasks", .limit = 1});
+  core::Runtime runtime({.processors = 1});
+  EXPECT_TRUE(runtime.run([&](core::Scope& root) -> core::task<> {
+    core::Context own(root.context());
+    root.spawn(std::move(*tasks.try_acquire()), policy.run(own));
+    for (int i = 0; i < kTimes; ++i) EXPECT_TRUE(co_await policy.call(root.context(), 1, one));
+    const std::uint64_t before = allocations;
+    for (int i = 0; i < kTimes; ++i) EXPECT_TRUE(co_await policy.call(root.context(), 1, one));
+    EXPECT_EQ(allocations, before);
+    own.cancel();
+  }));
+}
+
 TEST_F(CallAllocations, ARefusedCallTakesNone) {
   PolicyOptions options{
       .name = "a dependency with a name that is on the heap",

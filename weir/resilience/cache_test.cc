@@ -68,7 +68,8 @@ class CacheTest : public testing::Test {
       ++loads;
       return load_number(own, key, *number);
     };
-    const auto found = co_await pages_->get(context, "own", std::move(load), [](int) { return true; });
+    const auto found =
+        co_await pages_->get(context, "own", std::move(load), [](const Result<int>&) { return true; });
     EXPECT_EQ(found->value, 7);
   }
   task<Result<int>> load_number(Context& context, std::string key, int number) {
