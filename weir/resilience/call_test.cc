@@ -236,8 +236,7 @@ TEST_F(CallTest, WithTooLittleTimeLeftForATryNoneIsBegun) {
         EXPECT_EQ((co_await policy_->call(context, fetcher())).error().reason, Reason::reset);
         EXPECT_EQ(fetched_, 2) << "after 0 and 400 ms, and not with 200 left";
         Context hurried(context, core::now() + 200ms);
-        EXPECT_EQ((co_await policy_->call(hurried, fetcher())).error().message(),
-                  "deadline at payments");
+        EXPECT_EQ((co_await policy_->call(hurried, fetcher())).error().message(), "deadline at payments");
         EXPECT_EQ(fetched_, 2);
       });
   EXPECT_EQ(stats().not_retried_deadline, 1u);
