@@ -61,9 +61,28 @@ Bound::Bound(Ledger& ledger, Options options)
   auto right = verify(ledger, options);
   if (right) right = ledger.enter(name(), *this);
   WEIR_CHECK(right, right.error().c_str());
+  if (HoldingOrder* order = ledger.order()) {
+    if (const auto number = order->enter(name())) {
+      order_ = order;
+      set_watch(order, *number);
+    }
+  }
 }
 
-Bound::~Bound() { ledger_.leave(*this); }
+Bound::~Bound() {
+  ledger_.leave(*this);
+  if (order_ != nullptr) order_->leave(number());
+}
+
+bool Bound::Acquire::suspend_checked(core::TaskHandle task) {
+  task_ = &HoldingOrder::task_of(task);
+  order_->asks(*task_, bound_.number(), site_);
+  return !inner_.await_ready() && inner_.await_suspend(task);
+}
+
+void Bound::Acquire::mark(core::Permit& permit) {
+  set_mark(permit, order_->holds(*task_, bound_.number(), site_));
+}
 
 std::expected<void, std::string> Bound::resize(std::uint64_t limit) {
   if (auto right = verify_limit(name(), limit, parent_); !right) return right;

@@ -27,12 +27,15 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <source_location>
 #include <string>
 
 #include "weir/base/clock.h"
 #include "weir/base/units.h"
+#include "weir/bounds/holding_order.h"
 #include "weir/bounds/ledger.h"
 #include "weir/core/limit.h"
+#include "weir/core/wait.h"
 
 namespace weir::bounds {
 
@@ -59,6 +62,8 @@ class Bound final : public core::Limit, private LedgerEntry {
     std::string ports_to;          // the address of an upstream: "10.0.0.7:8080"; empty: none
   };
 
+  class Acquire;
+
   // WEIR_CHECKs what verify() tells: for declarations in code, which are right
   // or a mistake of ours.
   Bound(Ledger& ledger, Options options);
@@ -68,6 +73,11 @@ class Bound final : public core::Limit, private LedgerEntry {
   // would be right.
   static std::expected<std::unique_ptr<Bound>, std::string> make(Ledger& ledger, Options options);
   static std::expected<void, std::string> verify(const Ledger& ledger, const Options& options);
+
+  // As Limit has it; and where the ledger checks the order of holding, the task
+  // that closes a circle is told (holding_order.h).
+  Acquire acquire(core::Context& context, std::uint32_t weight = 1, const core::Ticket& ticket = {},
+                  std::source_location site = std::source_location::current());
 
   // Takes effect at once; units held above the new limit are not revoked.
   // Error: the limit is 0, or over the parent's; nothing changes.
@@ -83,6 +93,7 @@ class Bound final : public core::Limit, private LedgerEntry {
  private:
   // Constant after construction.
   Ledger& ledger_;
+  HoldingOrder* order_ = nullptr;  // null: not checked
   const Unit unit_;
   const std::string because_;
   const std::string derived_from_;
@@ -94,5 +105,43 @@ class Bound final : public core::Limit, private LedgerEntry {
   const std::uint32_t ports_each_;
   const std::string ports_to_;
 };
+
+class [[nodiscard]] Bound::Acquire {
+ public:
+  Acquire(Bound& bound, core::Context& context, std::uint32_t weight, const core::Ticket& ticket,
+          std::source_location site)
+      : bound_(bound),
+        order_(bound.order_),
+        site_(site),
+        inner_(bound.Limit::acquire(context, weight, ticket)) {}
+
+  // A task is known to await_suspend() alone.
+  bool await_ready() { return order_ == nullptr && inner_.await_ready(); }
+  bool await_suspend(core::TaskHandle task) {
+    return order_ == nullptr ? inner_.await_suspend(task) : suspend_checked(task);
+  }
+  [[nodiscard]] Result<core::Permit> await_resume() {
+    Result<core::Permit> permit = inner_.await_resume();
+    if (order_ != nullptr && permit) mark(*permit);
+    return permit;
+  }
+  // As core's.
+  TimePoint granted_at() const { return inner_.granted_at(); }
+
+ private:
+  bool suspend_checked(core::TaskHandle task);
+  void mark(core::Permit& permit);
+
+  Bound& bound_;
+  HoldingOrder* const order_;  // null: not checked
+  const std::source_location site_;
+  const core::internal::TaskPromise* task_ = nullptr;
+  core::Limit::Acquire inner_;
+};
+
+inline Bound::Acquire Bound::acquire(core::Context& context, std::uint32_t weight, const core::Ticket& ticket,
+                                     std::source_location site) {
+  return {*this, context, weight, ticket, site};
+}
 
 }  // namespace weir::bounds

@@ -35,6 +35,11 @@ Bytes Row::worst_case() const {
                                                                        .own = own.count}})};
 }
 
+Ledger::Ledger(Options options) {
+  if (options.order != OrderCheck::off)
+    order_ = std::make_unique<HoldingOrder>(options.order, std::move(options.on_cycle));
+}
+
 Ledger::~Ledger() { WEIR_CHECK(lines_.empty() && costs_.empty(), "a ledger outlives its bounds"); }
 
 std::expected<void, std::string> Ledger::enter(std::string name, const LedgerEntry& entry) {

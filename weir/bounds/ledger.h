@@ -17,6 +17,8 @@
 
 #include <cstdint>
 #include <expected>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -24,6 +26,7 @@
 #include <vector>
 
 #include "weir/base/units.h"
+#include "weir/bounds/holding_order.h"
 
 namespace weir::bounds {
 
@@ -107,8 +110,15 @@ class LedgerEntry {
 class Ledger {
  public:
   class Cost;
+  struct Options {
+    // Of the order in which tasks hold this ledger's bounds (holding_order.h).
+    OrderCheck order = OrderCheck::off;
+    // Told of each circle; empty: with OrderCheck::report a line on stderr.
+    std::function<void(const std::string&)> on_cycle;
+  };
 
   Ledger() = default;
+  explicit Ledger(Options options);
   ~Ledger();
   Ledger(const Ledger&) = delete;
   Ledger& operator=(const Ledger&) = delete;
@@ -127,6 +137,9 @@ class Ledger {
   // In the order they were made.
   std::vector<CostRow> costs() const;
 
+  // Null: it is not checked.
+  HoldingOrder* order() const { return order_.get(); }
+
   // What all bounds and costs declare that they may take at worst; under a
   // parent no more than the parent's units, each as what takes most (proof.h).
   Bytes worst_case() const;
@@ -137,6 +150,7 @@ class Ledger {
     const LedgerEntry* entry;
   };
 
+  std::unique_ptr<HoldingOrder> order_;  // constant after construction
   mutable std::mutex mutex_;
   std::vector<Line> lines_;         // guarded by mutex_
   std::vector<const Cost*> costs_;  // guarded by mutex_
