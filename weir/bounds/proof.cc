@@ -253,7 +253,9 @@ Proof prove(std::span<const Row> rows, std::span<const CostRow> costs, const Mac
   add(Resource::threads, {}, machine.threads, machine.threads_from);
   for (const Row& row : rows) {
     const bool takes_memory = row.unit == Unit::tasks || row.unit == Unit::connections;
-    if (takes_memory && row.each.count == 0 && row.parent.empty()) proof.undeclared.push_back(row.name);
+    const bool has_children = std::ranges::find(rows, row.name, &Row::parent) != rows.end();
+    if (takes_memory && row.each.count == 0 && row.parent.empty() && !has_children)
+      proof.undeclared.push_back(row.name);
   }
   return proof;
 }
