@@ -45,6 +45,7 @@ class Bound final : public core::Limit, private LedgerEntry {
     std::string name;               // unique in its ledger; appears in refusals, metrics and pages
     Unit unit = Unit::tasks;        // what `limit` counts
     std::uint64_t limit = 0;        // units at once; no default: it is what a bound is for
+    std::uint64_t limit_max = 0;    // how far adapt() may raise it, which is what a proof counts; 0: not told
     std::uint32_t queue_depth = 0;  // tasks that may wait; 0: none waits, refusal is at once
     Duration queue_wait = {};       // how long one may wait; 0: as long as its context allows
     std::shared_ptr<core::WaitOrder> order =
@@ -79,9 +80,14 @@ class Bound final : public core::Limit, private LedgerEntry {
   Acquire acquire(core::Context& context, std::uint32_t weight = 1, const core::Ticket& ticket = {},
                   std::source_location site = std::source_location::current());
 
-  // Takes effect at once; units held above the new limit are not revoked.
-  // Error: the limit is 0, or over the parent's; nothing changes.
+  // Declares another limit. Takes effect at once; units held above it are not
+  // revoked. Error: the limit is 0, over the parent's, or below a child's;
+  // nothing changes.
   std::expected<void, std::string> resize(std::uint64_t limit);
+  // For algorithms that move the limit within what was declared: to at least 1
+  // and at most `limit_max`, or the parent's where that is less. May fall below
+  // a child's limit: what runs under both needs a unit of each. Cheap.
+  void adapt(std::uint64_t limit);
 
   Unit unit() const { return unit_; }
   const std::string& because() const { return because_; }
@@ -89,6 +95,10 @@ class Bound final : public core::Limit, private LedgerEntry {
   const Bound* parent() const { return parent_; }
 
   Row row() const override;
+  std::uint64_t declared_limit() const override { return limit(); }
+  std::string_view parent_name() const override {
+    return parent_ == nullptr ? std::string_view() : std::string_view(parent_->name());
+  }
 
  private:
   // Constant after construction.
@@ -104,6 +114,7 @@ class Bound final : public core::Limit, private LedgerEntry {
   const std::uint32_t threads_each_;
   const std::uint32_t ports_each_;
   const std::string ports_to_;
+  const std::uint64_t limit_max_;  // 0: not told
 };
 
 class [[nodiscard]] Bound::Acquire {

@@ -125,6 +125,9 @@ class Budget final : private LedgerEntry {
   const std::string& name() const { return name_; }
   TierStats stats(Tier tier) const;
   Row row() const override;
+  std::string_view parent_name() const override {
+    return parent_ == nullptr ? std::string_view() : std::string_view(parent_->name());
+  }
 
  private:
   class Line;

@@ -55,6 +55,7 @@ struct Row {
   std::string name;
   Unit unit = Unit::tasks;
   std::uint64_t limit = 0;
+  std::uint64_t limit_max = 0;  // where an algorithm moves it: up to what; else 0 or the limit
   std::uint64_t in_use = 0;
   std::uint64_t peak = 0;
   std::uint64_t queue_depth = 0;
@@ -102,6 +103,9 @@ class LedgerEntry {
  public:
   // Any thread, while the entry is in the ledger.
   virtual Row row() const = 0;
+  // Of that row, where it can be had for less.
+  virtual std::uint64_t declared_limit() const { return row().limit; }
+  virtual std::string_view parent_name() const { return {}; }
 
  protected:
   ~LedgerEntry() = default;
@@ -128,6 +132,9 @@ class Ledger {
   void leave(const LedgerEntry& entry);
 
   bool contains(std::string_view name) const;
+
+  // Error: text that names a bound under `parent` whose limit is over `limit`.
+  std::expected<void, std::string> verify_above_children(std::string_view parent, std::uint64_t limit) const;
 
   // In the order they were entered. Consistent within a row as far as the
   // bound's own counters are.

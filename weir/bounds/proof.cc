@@ -22,7 +22,7 @@ constexpr std::uint64_t kScale = 10'000;
 
 // What a row declares of one resource.
 DemandLine line_of(const Row& row, Resource resource, std::string_view peer) {
-  DemandLine line{.limit = row.limit, .keys = row.keys_max == 0 ? 1 : row.keys_max};
+  DemandLine line{.limit = std::max(row.limit, row.limit_max), .keys = row.keys_max == 0 ? 1 : row.keys_max};
   const bool counts_descriptors = row.unit == Unit::descriptors || row.unit == Unit::connections;
   switch (resource) {
     case Resource::memory:
