@@ -8,11 +8,17 @@
 //   Bound inflight(ledger, {.name = "inflight", .limit = 200, .because = "..."});
 //   for (const Row& row : ledger.snapshot()) print(row);
 //
+// What costs something and bounds nothing (threads' stacks, caches, slabs, what
+// the process is before its first request) is a Ledger::Cost: no row of the
+// snapshot, but part of the proof (proof.h).
+//
 // Callable from any thread. A ledger outlives its entries.
 #pragma once
 
 #include <cstdint>
 #include <expected>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -20,6 +26,7 @@
 #include <vector>
 
 #include "weir/base/units.h"
+#include "weir/bounds/holding_order.h"
 
 namespace weir::bounds {
 
@@ -48,6 +55,7 @@ struct Row {
   std::string name;
   Unit unit = Unit::tasks;
   std::uint64_t limit = 0;
+  std::uint64_t limit_max = 0;  // where an algorithm moves it: up to what; else 0 or the limit
   std::uint64_t in_use = 0;
   std::uint64_t peak = 0;
   std::uint64_t queue_depth = 0;
@@ -60,6 +68,12 @@ struct Row {
 
   Bytes each;         // what one unit may take at most; 0: not declared
   Bytes each_queued;  // the same for what waits
+  Bytes own;          // what the bound itself takes, used or not: its table, its queue
+  // What one unit may take at most of the rest; 0: not declared.
+  std::uint64_t descriptors_each = 0;
+  std::uint64_t threads_each = 0;
+  std::uint64_t ports_each = 0;  // of those that lead to ports_to
+  std::string ports_to;          // "10.0.0.7:8080"; empty: none
 
   // Of a keyed bound: how many keys it knows and may know, and the users of
   // most. `limit` and `peak` are one key's then, `in_use` is all keys'.
@@ -68,8 +82,18 @@ struct Row {
   std::vector<KeyUse> top;
 
   std::uint64_t refused_total() const;
-  // limit x each + queue_limit x each_queued, and no overflow.
+  // limit x each + queue_limit x each_queued + own, and no overflow. Of this
+  // row alone: what its parent or children take is not looked at.
   Bytes worst_case() const;
+};
+
+// What a Ledger::Cost declares.
+struct CostRow {
+  std::string name;
+  Bytes bytes;
+  std::uint64_t descriptors = 0;
+  std::uint64_t threads = 0;
+  std::string because;  // where the figures come from: "measured after start-up"; empty: nobody said
 };
 
 // What a line of the ledger is made of. For those who write a new kind of
@@ -79,6 +103,9 @@ class LedgerEntry {
  public:
   // Any thread, while the entry is in the ledger.
   virtual Row row() const = 0;
+  // Of that row, where it can be had for less.
+  virtual std::uint64_t declared_limit() const { return row().limit; }
+  virtual std::string_view parent_name() const { return {}; }
 
  protected:
   ~LedgerEntry() = default;
@@ -86,7 +113,16 @@ class LedgerEntry {
 
 class Ledger {
  public:
+  class Cost;
+  struct Options {
+    // Of the order in which tasks hold this ledger's bounds (holding_order.h).
+    OrderCheck order = OrderCheck::off;
+    // Told of each circle; empty: with OrderCheck::report a line on stderr.
+    std::function<void(const std::string&)> on_cycle;
+  };
+
   Ledger() = default;
+  explicit Ledger(Options options);
   ~Ledger();
   Ledger(const Ledger&) = delete;
   Ledger& operator=(const Ledger&) = delete;
@@ -97,12 +133,22 @@ class Ledger {
 
   bool contains(std::string_view name) const;
 
+  // Error: text that names a bound under `parent` whose limit is over `limit`.
+  std::expected<void, std::string> verify_above_children(std::string_view parent, std::uint64_t limit) const;
+
   // In the order they were entered. Consistent within a row as far as the
   // bound's own counters are.
   std::vector<Row> snapshot() const;
   std::optional<Row> find(std::string_view name) const;
 
-  // The sum of what all bounds declare they may take at worst.
+  // In the order they were made.
+  std::vector<CostRow> costs() const;
+
+  // Null: it is not checked.
+  HoldingOrder* order() const { return order_.get(); }
+
+  // What all bounds and costs declare that they may take at worst; under a
+  // parent no more than the parent's units, each as what takes most (proof.h).
   Bytes worst_case() const;
 
  private:
@@ -111,8 +157,29 @@ class Ledger {
     const LedgerEntry* entry;
   };
 
+  std::unique_ptr<HoldingOrder> order_;  // constant after construction
   mutable std::mutex mutex_;
-  std::vector<Line> lines_;  // guarded by mutex_
+  std::vector<Line> lines_;         // guarded by mutex_
+  std::vector<const Cost*> costs_;  // guarded by mutex_
+};
+
+// A line of the ledger for as long as it lives. Any thread; the ledger outlives
+// it. WEIR_CHECKs that it has a name that no other cost has.
+class Ledger::Cost {
+ public:
+  Cost(Ledger& ledger, CostRow row);
+  ~Cost();
+  Cost(const Cost&) = delete;
+  Cost& operator=(const Cost&) = delete;
+
+  // Declares other figures under the same name, such as measured ones.
+  void change(Bytes bytes, std::uint64_t descriptors, std::uint64_t threads);
+
+ private:
+  friend class Ledger;
+
+  Ledger& ledger_;
+  CostRow row_;  // guarded by the ledger's mutex
 };
 
 }  // namespace weir::bounds
