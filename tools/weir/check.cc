@@ -8,6 +8,7 @@
 #include "tools/weir/terminal.h"
 #include "weir/service/check_report.h"
 #include "weir/service/config.h"
+#include "weir/service/yaml_overlay.h"
 
 namespace weir::tools {
 
@@ -16,8 +17,13 @@ int check_files(const CheckOptions& options) {
   int exit_code = kPass;
   bool first = true;
   for (const std::string& file : options.files) {
-    const service::Parsed parsed = service::load_config(file);
+    const service::Parsed parsed = service::load_config(file, options.overlays);
     if (!parsed) exit_code = kUsage;
+    if (options.print && parsed) {
+      std::fputs(parsed->warnings.text(colour).c_str(), stderr);
+      std::fputs(service::print_yaml(parsed->tree, parsed->warnings).c_str(), stdout);
+      continue;
+    }
     if (!options.json && !first) std::fputc('\n', stdout);
     first = false;
     const std::string report =
@@ -32,6 +38,12 @@ void add_check(CLI::App& app, int& exit_code) {
   CLI::App* verb = app.add_subcommand("check", "Say what is wrong with a bounds file, all at once");
   verb->add_option("files", options->files, "Bounds files: see docs/bounds-yaml.md")
       ->type_name("bounds.yaml");
+  verb->add_option("--overlay", options->overlays,
+                   "Put this file on each of them first; may be given again, the last is on top")
+      ->type_name("overlay.yaml")
+      ->allow_extra_args(false);
+  verb->add_flag("--print", options->print,
+                 "Print a right file with its overlays on it, and where each value comes from");
   verb->add_flag("--json", options->json, "One line of JSON for each file instead of text");
   verb->footer(
       "Each mistake is file:line:column: error: what is wrong; what would be right.\n"

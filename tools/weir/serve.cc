@@ -14,6 +14,7 @@
 #include "weir/service/config.h"
 #include "weir/service/demo_config.h"
 #include "weir/service/gateway_server.h"
+#include "weir/service/yaml_overlay.h"
 
 namespace weir::tools {
 namespace {
@@ -30,12 +31,16 @@ bool override_address(const char* option, const std::string& text, service::Host
 }
 
 service::Parsed load(const ServeOptions& options) {
-  if (!options.file.empty()) return service::load_config(options.file);
+  if (!options.file.empty()) return service::load_config(options.file, options.overlays);
   return service::parse_config(std::string(service::kDemoConfigName), service::demo_config());
 }
 
-// The file as it is, once it has been found right.
-int print_config(const ServeOptions& options) {
+// The file as it is, once it has been found right; with overlays, what came of them.
+int print_config(const ServeOptions& options, const service::CheckedConfig& checked) {
+  if (!options.overlays.empty()) {
+    std::fputs(service::print_yaml(checked.tree, checked.warnings).c_str(), stdout);
+    return kPass;
+  }
   if (options.file.empty()) {
     const std::string_view text = service::demo_config();
     std::fwrite(text.data(), 1, text.size(), stdout);
@@ -55,6 +60,10 @@ void announce(std::string_view line) {
 }  // namespace
 
 int serve(const ServeOptions& options) {
+  if (options.file.empty() && !options.overlays.empty()) {
+    std::fputs("weir serve: --overlay needs a file to be put on\n", stderr);
+    return kUsage;
+  }
   service::Parsed parsed = load(options);
   const auto colour = shows_colour(stderr) ? service::Colour::yes : service::Colour::no;
   if (!parsed) {
@@ -62,7 +71,7 @@ int serve(const ServeOptions& options) {
     return kUsage;
   }
   std::fputs(parsed->warnings.text(colour).c_str(), stderr);
-  if (options.print_config) return print_config(options);
+  if (options.print_config) return print_config(options, *parsed);
   service::GatewayConfig& config = parsed->config;
   if (!override_address("--listen", options.listen, config.listen) ||
       !override_address("--admin", options.admin, config.admin)) {
@@ -91,6 +100,10 @@ void add_serve(CLI::App& app, int& exit_code) {
   CLI::App* verb = app.add_subcommand("serve", "Stand in front of services and keep to their bounds");
   verb->add_option("file", options->file, "Bounds file; without one, a demo on an embedded upstream")
       ->type_name("bounds.yaml");
+  verb->add_option("--overlay", options->overlays,
+                   "Put this file on the bounds file; may be given again, the last is on top")
+      ->type_name("overlay.yaml")
+      ->allow_extra_args(false);
   verb->add_option("--listen", options->listen,
                    "Listen here instead of where the file says; port 0: a free one")
       ->type_name("HOST:PORT");

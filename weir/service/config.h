@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <expected>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,7 @@
 #include "weir/base/units.h"
 #include "weir/service/address.h"
 #include "weir/service/diagnostics.h"
+#include "weir/service/yaml_tree.h"
 
 namespace weir::service {
 
@@ -149,6 +151,7 @@ struct GatewayConfig {
 struct CheckedConfig {
   GatewayConfig config;
   Diagnostics warnings;
+  YamlNode tree;  // what was read: overlays are on it, and each value knows its place
 };
 
 // All mistakes of a file at once, in the order of their places, warnings included.
@@ -160,5 +163,15 @@ Parsed parse_config(std::string file, std::string_view text);
 // Reads `path` first: a file that cannot be read or is larger than
 // 1 MiB is a mistake as well. Blocks; for start-up and tools.
 Parsed load_config(const std::string& path);
+
+// A file and what is put on it (yaml_overlay.h), the last on top: what differs from
+// one environment to another. Places are in the file that a value comes from.
+struct ConfigText {
+  std::string file;
+  std::string_view text;
+};
+inline constexpr std::size_t kOverlaysMax = 16;
+Parsed parse_config(const ConfigText& base, std::span<const ConfigText> overlays);
+Parsed load_config(const std::string& path, std::span<const std::string> overlays);
 
 }  // namespace weir::service
