@@ -35,6 +35,18 @@ service::Parsed load(const ServeOptions& options) {
   return service::parse_config(std::string(service::kDemoConfigName), service::demo_config());
 }
 
+bool override_addresses(const ServeOptions& options, service::GatewayConfig& config) {
+  return override_address("--listen", options.listen, config.listen) &&
+         override_address("--admin", options.admin, config.admin);
+}
+
+// For a reload: what the command line said goes on counting.
+service::Parsed load_again(const ServeOptions& options) {
+  service::Parsed parsed = load(options);
+  if (parsed) override_addresses(options, parsed->config);
+  return parsed;
+}
+
 // The file as it is, once it has been found right; with overlays, what came of them.
 int print_config(const ServeOptions& options, const service::CheckedConfig& checked) {
   if (!options.overlays.empty()) {
@@ -73,10 +85,7 @@ int serve(const ServeOptions& options) {
   std::fputs(parsed->warnings.text(colour).c_str(), stderr);
   if (options.print_config) return print_config(options, *parsed);
   service::GatewayConfig& config = parsed->config;
-  if (!override_address("--listen", options.listen, config.listen) ||
-      !override_address("--admin", options.admin, config.admin)) {
-    return kUsage;
-  }
+  if (!override_addresses(options, config)) return kUsage;
   if (service::meet(config.listen, config.admin)) {
     std::fprintf(stderr, "weir serve: requests and admin pages cannot both be at %s\n",
                  config.listen.text().c_str());
@@ -91,7 +100,8 @@ int serve(const ServeOptions& options) {
     run.beside = [&chaos](service::GatewayParts parts) { return chaos->run(parts); };
     run.notice = [&chaos] { return chaos->notice(); };
   }
-  core::SignalSet::block({SIGINT, SIGTERM});
+  if (!options.file.empty()) run.load = [options] { return load_again(options); };
+  core::SignalSet::block({SIGINT, SIGTERM, SIGHUP});
   return service::run_gateway(config, run);
 }
 
@@ -116,6 +126,10 @@ void add_serve(CLI::App& app, int& exit_code) {
   verb->add_flag("--print-config", options->print_config,
                  "Print the bounds file that would be used, and end");
   verb->footer(
+      "SIGHUP, or POST /-/reload to the admin port, reads the files again: limits, timeouts\n"
+      "and the like change at once, permits held stay valid. A file with a mistake, or one\n"
+      "that changes what needs a restart, changes nothing and is answered with why.\n"
+      "\n"
       "SIGTERM and Ctrl-C drain: /readyz turns to 503, nothing new is accepted, what is in\n"
       "flight has until drain.deadline. A second one ends it at once.\n"
       "\n"

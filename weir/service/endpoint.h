@@ -42,6 +42,9 @@ class Endpoint {
   // Once, after open(). As http::Server::serve().
   core::task<Result<>> serve(core::Context& context) { return server_.serve(context, std::move(listeners_)); }
 
+  // Connections that are open stay open.
+  void resize(std::uint64_t connections) { (void)connections_.resize(connections); }
+
   const net::SocketAddress& local() const { return local_; }
   std::uint64_t open_connections() const { return connections_.stats().in_use; }
   http::Server& server() { return server_; }

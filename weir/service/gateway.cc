@@ -1,6 +1,7 @@
 #include "weir/service/gateway.h"
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 
 #include "weir/base/check.h"
@@ -167,6 +168,11 @@ core::task<Outcome> relay(const Call& call, const http::ResponseHead& head, http
   co_return sent ? Outcome::forwarded : Outcome::client_gone;
 }
 
+void resize(bounds::Bound& bound, std::uint64_t limit) {
+  const auto resized = bound.resize(limit);
+  WEIR_CHECK(resized, resized.error().c_str());
+}
+
 }  // namespace
 
 struct Gateway::Upstream {
@@ -179,7 +185,15 @@ struct Gateway::Upstream {
         client(address, client_options(upstream)),
         stats(upstream.name, processors) {}
 
-  const UpstreamConfig& config;
+  Duration time_limit() const { return Duration(timeout.load(std::memory_order_relaxed)); }
+  void apply(const UpstreamConfig& to) {
+    timeout.store(to.timeout.count(), std::memory_order_relaxed);
+    resize(inflight, to.inflight);
+    client.resize_pool(to.inflight, to.connections.idle_max);
+  }
+
+  const UpstreamConfig& config;  // as it was at the start: for what cannot change
+  std::atomic<Duration::rep> timeout{config.timeout.count()};  // relaxed: it orders nothing
   bounds::Bound inflight;
   http::Client client;
   RouteStats stats;
@@ -208,6 +222,15 @@ Gateway::Gateway(const GatewayConfig& config, const std::vector<net::SocketAddre
 }
 
 Gateway::~Gateway() = default;
+
+void Gateway::apply(const GatewayConfig& to) {
+  resize(inflight_, to.inflight.limit);
+  for (const auto& upstream : upstreams_) {
+    const UpstreamConfig* now = to.find_upstream(upstream->config.name);
+    WEIR_CHECK(now != nullptr, "the upstreams are the same");
+    upstream->apply(*now);
+  }
+}
 
 std::vector<Gateway::UpstreamSnapshot> Gateway::upstreams() const {
   std::vector<UpstreamSnapshot> snapshots;
@@ -289,7 +312,7 @@ core::task<void> Gateway::refuse_at(http::Exchange& exchange, int status, const 
 }
 
 core::task<Outcome> Gateway::forward(http::Exchange& exchange, Upstream& upstream) {
-  core::Context context(exchange.context(), saturating_add(core::now(), upstream.config.timeout));
+  core::Context context(exchange.context(), saturating_add(core::now(), upstream.time_limit()));
   http::RequestHead request;
   forwarding_.request(exchange.request(), exchange.peer(), request);
   ClientBody body(exchange.body());

@@ -42,6 +42,11 @@ class Gateway final : public http::Handler {
 
   core::task<void> handle(http::Exchange& exchange) override;
 
+  // Makes what may change while it runs (config_changes.h) as `to` says: limits and
+  // timeouts move at once, permits held stay valid. `to` is checked, and differs from
+  // the configuration in nothing else. By one task at a time.
+  void apply(const GatewayConfig& to);
+
   // One task for each upstream, which closes idle connections past their time
   // until the scope is cancelled; `tasks` has a unit for each.
   void spawn_housekeeping(core::Scope& scope, core::Limit& tasks);

@@ -1,13 +1,12 @@
 // `weir serve`: the gateway with its admin port, the embedded demo upstream
 // when the configuration asks for it, and the drain.
 //
-//   core::SignalSet::block({SIGINT, SIGTERM});
+//   core::SignalSet::block({SIGINT, SIGTERM, SIGHUP});
 //   int exit_code = run_gateway(config, {.announce = print});
 //
-// Runs until SIGINT or SIGTERM. Then: /readyz says 503, new requests are
-// accepted for drain.readiness_delay, listeners close, what is in flight has
-// until drain.deadline to finish, and the rest is cut off. A second signal cuts
-// it off at once.
+// SIGHUP reads the configuration again (reload.h). Runs until SIGINT or SIGTERM. Then: /readyz says 503, new
+// requests are accepted for drain.readiness_delay, listeners close, what is in flight has until
+// drain.deadline to finish, and the rest is cut off. A second signal cuts it off at once.
 #pragma once
 
 #include <array>
@@ -44,6 +43,9 @@ struct GatewayRunOptions {
   std::function<core::task<>(GatewayParts parts)> beside;
   // Text at the top of the admin pages; empty: none. Any processor, several at once.
   std::function<std::string()> notice;
+  // Reads the configuration again, on SIGHUP and on POST /-/reload. Empty: it stays as
+  // it is. On a thread where it may block.
+  std::function<Parsed()> load;
 };
 
 // The signals must be blocked in the calling thread before it starts others.

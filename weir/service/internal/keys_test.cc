@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "weir/service/config.h"
+#include "weir/service/config_changes.h"
 #include "weir/service/schema_document.h"
 
 namespace weir::service::internal {
@@ -119,6 +120,23 @@ TEST(Keys, TakeBothEndsOfTheirRangeAndNothingBeyond) {
     EXPECT_THAT(with(key.max), IsEmpty()) << key.path;
     EXPECT_EQ(with(key.max + 1).size(), 1u) << key.path;
     if (key.min > 0) EXPECT_EQ(with(key.min - 1).size(), 1u) << key.path;
+  }
+}
+
+// A key that a comparison does not know would be taken over by nobody on a reload.
+TEST(Keys, AreAllComparedOnAReload) {
+  for (const KeySpec& key : config_schema().keys()) {
+    if (key.kind < KeyKind::number || key.kind == KeyKind::text) continue;
+    const auto with = [&key](std::uint64_t value) {
+      return parse_config("f", yaml_with(std::string(key.path), value_text(key.kind, value)));
+    };
+    const Parsed least = with(key.min), most = with(key.max);
+    ASSERT_TRUE(least && most) << key.path;
+    std::string path(key.path);
+    if (path.starts_with("upstreams.*")) path.replace(10, 1, "u");
+    EXPECT_THAT(config_changes(least->config, most->config),
+                testing::Contains(testing::Field(&ConfigChange::key, path)))
+        << key.path;
   }
 }
 

@@ -1,0 +1,142 @@
+#include "weir/service/config_changes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "weir/base/units.h"
+#include "weir/service/schema.h"
+#include "weir/service/text.h"
+
+namespace weir::service {
+namespace {
+
+enum class Moves : bool { no, yes };
+
+std::string shown(std::uint32_t value) { return fmt::format("{}", value); }
+std::string shown(Duration value) { return weir::to_string(value); }
+std::string shown(Bytes value) { return value_text(KeyKind::bytes, value.count); }
+std::string shown(const std::string& value) { return value.empty() ? "none" : in_quotes(value); }
+std::string shown(const HostPort& value) { return value.text(); }
+std::string shown(const UpstreamUrl& value) { return value.text(); }
+
+std::string shown(const std::vector<RouteConfig>& routes) {
+  static constexpr std::size_t kShownMax = 4;
+  std::string text;
+  for (const RouteConfig& route : std::span(routes).first(std::min(routes.size(), kShownMax))) {
+    text += fmt::format("{}{} to {}", text.empty() ? "" : ", ", route.match, route.upstream);
+  }
+  return routes.size() > kShownMax ? text + ", ..." : text;
+}
+
+class Comparison {
+ public:
+  std::vector<ConfigChange> take() { return std::move(changes_); }
+
+  void top(const GatewayConfig& from, const GatewayConfig& to);
+
+ private:
+  template <typename Value>
+  void value(std::string key, const Value& from, const Value& to, Moves moves) {
+    if (from == to) return;
+    changes_.push_back({std::move(key), shown(from), shown(to), moves == Moves::yes});
+  }
+  void presence(std::string key, bool from, bool to) {
+    if (from != to)
+      changes_.push_back({std::move(key), from ? "there" : "none", to ? "there" : "none", false});
+  }
+  void inflight(const InflightConfig& from, const InflightConfig& to);
+  void tenant(const TenantConfig& from, const TenantConfig& to);
+  void upstream(const UpstreamConfig& from, const UpstreamConfig& to);
+  void upstreams(const GatewayConfig& from, const GatewayConfig& to);
+  void server(const ServerConfig& from, const ServerConfig& to);
+
+  std::vector<ConfigChange> changes_;
+};
+
+void Comparison::top(const GatewayConfig& from, const GatewayConfig& to) {
+  value("service", from.service, to.service, Moves::no);
+  value("listen", from.listen, to.listen, Moves::no);
+  value("admin", from.admin, to.admin, Moves::no);
+  inflight(from.inflight, to.inflight);
+  presence("bounds.tenant", from.tenant.has_value(), to.tenant.has_value());
+  if (from.tenant && to.tenant) tenant(*from.tenant, *to.tenant);
+  upstreams(from, to);
+  value("routes", from.routes, to.routes, Moves::no);
+  server(from.server, to.server);
+  value("drain.deadline", from.drain.deadline, to.drain.deadline, Moves::yes);
+  value("drain.readiness_delay", from.drain.readiness_delay, to.drain.readiness_delay, Moves::yes);
+}
+
+void Comparison::inflight(const InflightConfig& from, const InflightConfig& to) {
+  value("bounds.inflight.limit", from.limit, to.limit, Moves::yes);
+  value("bounds.inflight.queue.depth", from.queue.depth, to.queue.depth, Moves::no);
+  value("bounds.inflight.queue.wait", from.queue.wait, to.queue.wait, Moves::no);
+  value("bounds.inflight.because", from.because, to.because, Moves::yes);
+}
+
+void Comparison::tenant(const TenantConfig& from, const TenantConfig& to) {
+  value("bounds.tenant.key", from.header, to.header, Moves::no);
+  value("bounds.tenant.inflight", from.inflight, to.inflight, Moves::yes);
+  value("bounds.tenant.keys_max", from.keys_max, to.keys_max, Moves::no);
+  value("bounds.tenant.because", from.because, to.because, Moves::yes);
+}
+
+void Comparison::upstreams(const GatewayConfig& from, const GatewayConfig& to) {
+  for (const UpstreamConfig& old : from.upstreams) {
+    const UpstreamConfig* now = to.find_upstream(old.name);
+    presence("upstreams." + old.name, true, now != nullptr);
+    if (now != nullptr) upstream(old, *now);
+  }
+  for (const UpstreamConfig& now : to.upstreams) {
+    presence("upstreams." + now.name, from.find_upstream(now.name) != nullptr, true);
+  }
+}
+
+void Comparison::upstream(const UpstreamConfig& from, const UpstreamConfig& to) {
+  const std::string prefix = "upstreams." + from.name + '.';
+  value(prefix + "url", from.url, to.url, Moves::no);
+  value(prefix + "inflight", from.inflight, to.inflight, Moves::yes);
+  value(prefix + "timeout", from.timeout, to.timeout, Moves::yes);
+  value(prefix + "because", from.because, to.because, Moves::yes);
+  const std::string connections = prefix + "connections.";
+  const ConnectionsConfig& a = from.connections;
+  const ConnectionsConfig& b = to.connections;
+  value(connections + "idle_max", a.idle_max, b.idle_max, Moves::yes);
+  value(connections + "idle_timeout", a.idle_timeout, b.idle_timeout, Moves::no);
+  value(connections + "connect_timeout", a.connect_timeout, b.connect_timeout, Moves::no);
+  value(connections + "lifetime", a.lifetime, b.lifetime, Moves::no);
+}
+
+void Comparison::server(const ServerConfig& from, const ServerConfig& to) {
+  value("server.connections", from.connections, to.connections, Moves::yes);
+  value("server.header_bytes", from.header_bytes, to.header_bytes, Moves::no);
+  value("server.headers", from.headers, to.headers, Moves::no);
+  value("server.target_bytes", from.target_bytes, to.target_bytes, Moves::no);
+  value("server.body_bytes", from.body_bytes, to.body_bytes, Moves::no);
+  value("server.header_timeout", from.header_timeout, to.header_timeout, Moves::no);
+  value("server.idle_timeout", from.idle_timeout, to.idle_timeout, Moves::no);
+}
+
+}  // namespace
+
+std::string ConfigChange::text() const {
+  return fmt::format("{}: {} -> {}{}", key, from, to, moves ? "" : " (needs a restart)");
+}
+
+std::vector<ConfigChange> config_changes(const GatewayConfig& from, const GatewayConfig& to) {
+  Comparison comparison;
+  comparison.top(from, to);
+  return comparison.take();
+}
+
+std::string to_text(std::span<const ConfigChange> changes) {
+  std::string text;
+  for (const ConfigChange& change : changes) text += change.text() + '\n';
+  return text;
+}
+
+}  // namespace weir::service
