@@ -27,6 +27,8 @@ std::expected<void, std::string> Bound::verify(const Ledger& ledger, const Optio
   if (auto right = verify_limit(options.name, options.limit, options.parent); !right) return right;
   const std::string bound = "bound " + options.name + ": ";
   if (options.queue_wait < Duration::zero()) return std::unexpected(bound + "its queue's wait is negative");
+  if ((options.ports_each == 0) != options.ports_to.empty())
+    return std::unexpected(bound + "ports_each and ports_to are declared together, or neither");
   if (options.parent != nullptr && options.parent->unit() != options.unit) {
     return std::unexpected(bound + "counts " + std::string(to_string(options.unit)) + ", its parent " +
                            options.parent->name() + " " + std::string(to_string(options.parent->unit())));
@@ -50,7 +52,11 @@ Bound::Bound(Ledger& ledger, Options options)
       derived_from_(std::move(options.derived_from)),
       parent_(options.parent),
       each_(options.each),
-      each_queued_(options.each_queued) {
+      each_queued_(options.each_queued),
+      descriptors_each_(options.descriptors_each),
+      threads_each_(options.threads_each),
+      ports_each_(options.ports_each),
+      ports_to_(options.ports_to) {
   auto right = verify(ledger, options);
   if (right) right = ledger.enter(name(), *this);
   WEIR_CHECK(right, right.error().c_str());
@@ -85,6 +91,10 @@ Row Bound::row() const {
       .parent = parent_ == nullptr ? std::string() : parent_->name(),
       .each = each_,
       .each_queued = each_queued_,
+      .descriptors_each = descriptors_each_,
+      .threads_each = threads_each_,
+      .ports_each = ports_each_,
+      .ports_to = ports_to_,
   };
 }
 

@@ -13,6 +13,12 @@
 // tree; acquiring a child takes nothing from the parent. What runs under both
 // acquires both, the parent first.
 //
+// `each` is all that what holds a unit takes while it does: not only what it
+// takes on top of what the parent declares. So a request that holds a unit of
+// the parent and of a child takes what the child's `each` says, or the parent's
+// where that is more, once; and all children together never more units than the
+// parent has. The same goes for descriptors, ports and threads. proof.h adds up.
+//
 // Any thread may try and release; tasks wait. A Bound outlives its Permits and
 // its children; the ledger outlives it. Its address is its identity: it does
 // not move.
@@ -43,6 +49,12 @@ class Bound final : public core::Limit, private LedgerEntry {
     const Bound* parent = nullptr;  // of the same unit, and not smaller
     Bytes each = {};                // what one unit may take at most; 0: not declared
     Bytes each_queued = {};         // what one that waits may take
+    // What one unit may take at most of other things; 0: not declared. A unit of
+    // descriptors or connections is one descriptor where it says nothing.
+    std::uint32_t descriptors_each = 0;
+    std::uint32_t threads_each = 0;
+    std::uint32_t ports_each = 0;  // connections of ours to `ports_to` at once
+    std::string ports_to;          // the address of an upstream: "10.0.0.7:8080"; empty: none
   };
 
   // WEIR_CHECKs what verify() tells: for declarations in code, which are right
@@ -75,6 +87,10 @@ class Bound final : public core::Limit, private LedgerEntry {
   const Bound* const parent_;
   const Bytes each_;
   const Bytes each_queued_;
+  const std::uint32_t descriptors_each_;
+  const std::uint32_t threads_each_;
+  const std::uint32_t ports_each_;
+  const std::string ports_to_;
 };
 
 }  // namespace weir::bounds

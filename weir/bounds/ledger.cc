@@ -1,24 +1,13 @@
 #include "weir/bounds/ledger.h"
 
 #include <algorithm>
+#include <array>
 
 #include "weir/base/check.h"
+#include "weir/bounds/internal/demand.h"
+#include "weir/bounds/proof.h"
 
 namespace weir::bounds {
-namespace {
-
-std::uint64_t saturating_sum(std::uint64_t a, std::uint64_t b) {
-  std::uint64_t sum = 0;
-  return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
-}
-
-std::uint64_t saturating_product(std::uint64_t a, std::uint64_t b) {
-  std::uint64_t product = 0;
-  return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
-}
-
-}  // namespace
-
 std::string_view to_string(Unit unit) {
   switch (unit) {
     case Unit::tasks: return "tasks";
@@ -38,12 +27,15 @@ std::uint64_t Row::refused_total() const {
 
 Bytes Row::worst_case() const {
   // A keyed bound may be at its limit for each of its keys.
-  const std::uint64_t units = keys_max == 0 ? limit : saturating_product(limit, keys_max);
-  return Bytes{saturating_sum(saturating_product(units, each.count),
-                              saturating_product(queue_limit, each_queued.count))};
+  return Bytes{internal::worst_case_of(std::array{internal::DemandLine{.limit = limit,
+                                                                       .keys = keys_max == 0 ? 1 : keys_max,
+                                                                       .queue = queue_limit,
+                                                                       .each = each.count,
+                                                                       .each_queued = each_queued.count,
+                                                                       .own = own.count}})};
 }
 
-Ledger::~Ledger() { WEIR_CHECK(lines_.empty(), "a ledger outlives its bounds"); }
+Ledger::~Ledger() { WEIR_CHECK(lines_.empty() && costs_.empty(), "a ledger outlives its bounds"); }
 
 std::expected<void, std::string> Ledger::enter(std::string name, const LedgerEntry& entry) {
   if (name.empty()) return std::unexpected("a bound without a name");
@@ -80,10 +72,33 @@ std::optional<Row> Ledger::find(std::string_view name) const {
   return line->entry->row();
 }
 
-Bytes Ledger::worst_case() const {
-  Bytes sum;
-  for (const Row& row : snapshot()) sum.count = saturating_sum(sum.count, row.worst_case().count);
-  return sum;
+std::vector<CostRow> Ledger::costs() const {
+  const std::lock_guard guard(mutex_);
+  std::vector<CostRow> rows;
+  for (const Cost* cost : costs_) rows.push_back(cost->row_);
+  return rows;
+}
+
+Bytes Ledger::worst_case() const { return Bytes{prove(*this, Machine{}).parts.front().demanded}; }
+
+Ledger::Cost::Cost(Ledger& ledger, CostRow row) : ledger_(ledger), row_(std::move(row)) {
+  const std::lock_guard guard(ledger.mutex_);
+  const bool taken =
+      std::ranges::any_of(ledger.costs_, [this](const Cost* other) { return other->row_.name == row_.name; });
+  WEIR_CHECK(!row_.name.empty() && !taken, "a cost has a name of its own");
+  ledger.costs_.push_back(this);
+}
+
+Ledger::Cost::~Cost() {
+  const std::lock_guard guard(ledger_.mutex_);
+  std::erase(ledger_.costs_, this);
+}
+
+void Ledger::Cost::change(Bytes bytes, std::uint64_t descriptors, std::uint64_t threads) {
+  const std::lock_guard guard(ledger_.mutex_);
+  row_.bytes = bytes;
+  row_.descriptors = descriptors;
+  row_.threads = threads;
 }
 
 }  // namespace weir::bounds

@@ -8,6 +8,10 @@
 //   Bound inflight(ledger, {.name = "inflight", .limit = 200, .because = "..."});
 //   for (const Row& row : ledger.snapshot()) print(row);
 //
+// What costs something and bounds nothing (threads' stacks, caches, slabs, what
+// the process is before its first request) is a Ledger::Cost: no row of the
+// snapshot, but part of the proof (proof.h).
+//
 // Callable from any thread. A ledger outlives its entries.
 #pragma once
 
@@ -60,6 +64,12 @@ struct Row {
 
   Bytes each;         // what one unit may take at most; 0: not declared
   Bytes each_queued;  // the same for what waits
+  Bytes own;          // what the bound itself takes, used or not: its table, its queue
+  // What one unit may take at most of the rest; 0: not declared.
+  std::uint64_t descriptors_each = 0;
+  std::uint64_t threads_each = 0;
+  std::uint64_t ports_each = 0;  // of those that lead to ports_to
+  std::string ports_to;          // "10.0.0.7:8080"; empty: none
 
   // Of a keyed bound: how many keys it knows and may know, and the users of
   // most. `limit` and `peak` are one key's then, `in_use` is all keys'.
@@ -68,8 +78,18 @@ struct Row {
   std::vector<KeyUse> top;
 
   std::uint64_t refused_total() const;
-  // limit x each + queue_limit x each_queued, and no overflow.
+  // limit x each + queue_limit x each_queued + own, and no overflow. Of this
+  // row alone: what its parent or children take is not looked at.
   Bytes worst_case() const;
+};
+
+// What a Ledger::Cost declares.
+struct CostRow {
+  std::string name;
+  Bytes bytes;
+  std::uint64_t descriptors = 0;
+  std::uint64_t threads = 0;
+  std::string because;  // where the figures come from: "measured after start-up"; empty: nobody said
 };
 
 // What a line of the ledger is made of. For those who write a new kind of
@@ -86,6 +106,8 @@ class LedgerEntry {
 
 class Ledger {
  public:
+  class Cost;
+
   Ledger() = default;
   ~Ledger();
   Ledger(const Ledger&) = delete;
@@ -102,7 +124,11 @@ class Ledger {
   std::vector<Row> snapshot() const;
   std::optional<Row> find(std::string_view name) const;
 
-  // The sum of what all bounds declare they may take at worst.
+  // In the order they were made.
+  std::vector<CostRow> costs() const;
+
+  // What all bounds and costs declare that they may take at worst; under a
+  // parent no more than the parent's units, each as what takes most (proof.h).
   Bytes worst_case() const;
 
  private:
@@ -112,7 +138,27 @@ class Ledger {
   };
 
   mutable std::mutex mutex_;
-  std::vector<Line> lines_;  // guarded by mutex_
+  std::vector<Line> lines_;         // guarded by mutex_
+  std::vector<const Cost*> costs_;  // guarded by mutex_
+};
+
+// A line of the ledger for as long as it lives. Any thread; the ledger outlives
+// it. WEIR_CHECKs that it has a name that no other cost has.
+class Ledger::Cost {
+ public:
+  Cost(Ledger& ledger, CostRow row);
+  ~Cost();
+  Cost(const Cost&) = delete;
+  Cost& operator=(const Cost&) = delete;
+
+  // Declares other figures under the same name, such as measured ones.
+  void change(Bytes bytes, std::uint64_t descriptors, std::uint64_t threads);
+
+ private:
+  friend class Ledger;
+
+  Ledger& ledger_;
+  CostRow row_;  // guarded by the ledger's mutex
 };
 
 }  // namespace weir::bounds
