@@ -17,8 +17,9 @@
 // RFC 5861, and both spans begin when freshness ends. Loads are flights
 // (singleflight.h), and what lands is kept also when its callers have gone.
 //
-// When it is full, the entry that was asked for least lately makes room. Errors
-// are not kept: what spares a dependency that fails is a breaker.
+// When it is full, in entries or in bytes, what was asked for least lately makes
+// room; a value that has no room even so is given and not kept. Errors are not
+// kept: what spares a dependency that fails is a breaker.
 //
 // Called by tasks, on any processor; one lock, held for a look-up. It outlives
 // run() and every get().
@@ -26,6 +27,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <mutex>
 #include <optional>
@@ -36,6 +38,7 @@
 #include "weir/base/check.h"
 #include "weir/base/clock.h"
 #include "weir/base/result.h"
+#include "weir/base/units.h"
 #include "weir/core/context.h"
 #include "weir/core/now.h"
 #include "weir/core/task.h"
@@ -44,8 +47,11 @@
 namespace weir::resilience {
 
 struct CacheOptions {
-  std::string name;                      // appears in refusals and metrics
-  std::uint32_t entries_max = 0;         // no default, at least 1
+  std::string name;               // appears in refusals and metrics
+  std::uint32_t entries_max = 0;  // no default, at least 1
+  // Of all that is kept, with what keeping it takes; 0: values are small, and
+  // entries_max bounds them well enough.
+  Bytes bytes_max = {};
   Duration fresh_for = {};               // no default, above 0
   Duration stale_while_revalidate = {};  // after that; 0: never
   Duration stale_if_error = {};          // after that; 0: never
@@ -59,13 +65,29 @@ enum class Freshness : std::uint8_t { loaded, fresh, stale, stale_on_error };
 // A snapshot; counts since construction.
 struct CacheStats {
   std::uint64_t entries = 0;  // now
+  std::uint64_t bytes = 0;    // now
   std::uint64_t fresh = 0;
   std::uint64_t stale = 0;
   std::uint64_t stale_on_error = 0;
   std::uint64_t missed = 0;  // calls that waited for a load
   std::uint64_t evicted = 0;
+  std::uint64_t too_large = 0;  // values that there was no room for
   SingleflightStats loads;
 };
+
+namespace internal {
+
+// Of a string, a vector and the like what it holds; of anything else itself.
+template <typename Value>
+std::uint64_t bytes_of(const Value& value) {
+  if constexpr (requires { value.size() * sizeof(*value.data()); }) {
+    return sizeof(Value) + value.size() * sizeof(*value.data());
+  } else {
+    return sizeof(Value);
+  }
+}
+
+}  // namespace internal
 
 template <typename Key, typename Value, typename Hash = std::hash<Key>>
 class Cache {
@@ -73,6 +95,9 @@ class Cache {
 
  public:
   using Load = Flights::Load;
+  using OwnLoad = Flights::OwnLoad;
+  // Of what is kept, beside the key's and the entry's own size.
+  using SizeOf = std::function<std::uint64_t(const Value&)>;
 
   struct Found {
     Value value;
@@ -80,14 +105,19 @@ class Cache {
     Freshness freshness = Freshness::loaded;
   };
 
-  Cache(CacheOptions options, Load load)
+  // `load` empty: each call brings its own. `size_of` is asked once for each value
+  // kept; the default knows strings, vectors and what is its own size.
+  Cache(CacheOptions options, Load load, SizeOf size_of = internal::bytes_of<Value>)
       : options_(std::move(options)),
         load_(std::move(load)),
+        size_of_(std::move(size_of)),
         flights_({.name = options_.name,
                   .flights_max = options_.loads_max,
                   .callers_max = options_.callers_max,
                   .flight_timeout = options_.load_timeout},
-                 [this](core::Context& context, const Key& key) { return load_and_keep(context, key); }) {
+                 [this](core::Context& context, const Key& key) {
+                   return keep_what_comes(key, load_(context, key), AllGood{});
+                 }) {
     WEIR_CHECK(options_.entries_max > 0, "a cache needs room for one");
     WEIR_CHECK(options_.fresh_for > Duration::zero() && options_.load_timeout > Duration::zero(),
                "what is never fresh need not be cached, and a load has an end");
@@ -100,7 +130,20 @@ class Cache {
   // deadline and cancelled from the context; each only where nothing that may be
   // given is here, but cancelled. Throws what load() threw. Cancellation: the
   // caller leaves.
-  core::task<Result<Found>> get(core::Context& context, Key key);
+  core::task<Result<Found>> get(core::Context& context, Key key) {
+    return get_with(context, std::move(key), {}, AllGood{});
+  }
+  // The same with a load of the caller's, which owns all that it uses: where one is
+  // needed and none is under way, it is the one. `good(value)`, which owns what it
+  // uses as well: whether it is an answer, and not a failure in the shape of one;
+  // what is not is given, but not kept, and what is stale is given before it.
+  template <typename Good>
+  core::task<Result<Found>> get(core::Context& context, Key key, OwnLoad load, Good good) {
+    OwnLoad keeping = [this, load = std::move(load), good](core::Context& own, const Key& of) mutable {
+      return keep_what_comes(of, load(own, of), good);
+    };
+    return get_with(context, std::move(key), std::move(keeping), std::move(good));
+  }
 
   // What is here, however old, and without a load: for when nothing else is to
   // be had. Counts as no use.
@@ -112,6 +155,7 @@ class Cache {
       const std::lock_guard guard(mutex_);
       now = stats_;
       now.entries = entries_.size();
+      now.bytes = bytes_;
     }
     now.loads = flights_.stats();
     return now;
@@ -122,36 +166,62 @@ class Cache {
     Value value;
     TimePoint loaded_at;
     std::list<Key>::iterator use;  // in uses_
+    std::uint64_t bytes;           // of bytes_
+  };
+  using Entries = std::unordered_map<Key, Entry, Hash>;
+  struct AllGood {
+    bool operator()(const Value&) const { return true; }
   };
 
-  core::task<Result<Value>> load_and_keep(core::Context& context, const Key& key);
+  template <typename IsGood>
+  core::task<Result<Found>> get_with(core::Context& context, Key key, OwnLoad load, IsGood good);
+  // `key` is the flight's.
+  template <typename IsGood>
+  core::task<Result<Value>> keep_what_comes(const Key& key, core::task<Result<Value>> loading, IsGood good);
   void keep(const Key& key, const Value& value);
+  void erase_locked(Entries::iterator entry);
   // What is here and young enough to be given in some case.
   std::optional<Found> look_up(const Key& key);
-  std::optional<Found> stale_on_error(std::optional<Found> old, const Error& error);
+  // Not where nobody is there to take it, or where the dependency is well and says no.
+  static bool may_be_stale(const Result<Value>& loaded) {
+    return loaded ||
+           (loaded.error().kind != ErrorKind::cancelled && loaded.error().kind != ErrorKind::invalid);
+  }
+  void count_stale_on_error() {
+    const std::lock_guard guard(mutex_);
+    ++stats_.stale_on_error;
+  }
 
   const CacheOptions options_;
   const Load load_;
-  mutable std::mutex mutex_;                      // never held across a co_await
-  std::unordered_map<Key, Entry, Hash> entries_;  // guarded by mutex_, as all below
-  std::list<Key> uses_;                           // the latest last
+  const SizeOf size_of_;
+  mutable std::mutex mutex_;  // never held across a co_await
+  Entries entries_;           // guarded by mutex_, as all below
+  std::list<Key> uses_;       // the latest last
+  std::uint64_t bytes_ = 0;
   CacheStats stats_;
   Flights flights_;
 };
 
 template <typename Key, typename Value, typename Hash>
-auto Cache<Key, Value, Hash>::get(core::Context& context, Key key) -> core::task<Result<Found>> {
+template <typename IsGood>
+auto Cache<Key, Value, Hash>::get_with(core::Context& context, Key key, OwnLoad load, IsGood good)
+    -> core::task<Result<Found>> {
   std::optional<Found> here = look_up(key);
   if (here && here->freshness == Freshness::fresh) co_return std::move(*here);
   if (here && here->freshness == Freshness::stale) {
     // Refused, there is another time.
-    (void)flights_.start(std::move(key));
+    (void)flights_.start(std::move(key), std::move(load));
     co_return std::move(*here);
   }
-  Result<Value> loaded = co_await flights_.get(context, std::move(key));
-  if (loaded) co_return Found{.value = std::move(*loaded)};
-  if (auto old = stale_on_error(std::move(here), loaded.error())) co_return std::move(*old);
-  co_return std::unexpected(loaded.error());
+  Result<Value> loaded = co_await flights_.get(context, std::move(key), std::move(load));
+  const bool answered = loaded && good(*loaded);
+  if (!answered && here && may_be_stale(loaded)) {
+    count_stale_on_error();
+    co_return std::move(*here);
+  }
+  if (!loaded) co_return std::unexpected(loaded.error());
+  co_return Found{.value = std::move(*loaded)};
 }
 
 template <typename Key, typename Value, typename Hash>
@@ -184,17 +254,6 @@ auto Cache<Key, Value, Hash>::look_up(const Key& key) -> std::optional<Found> {
 }
 
 template <typename Key, typename Value, typename Hash>
-auto Cache<Key, Value, Hash>::stale_on_error(std::optional<Found> old, const Error& error)
-    -> std::optional<Found> {
-  // Nobody is there to take it; or the dependency is well and says no.
-  if (error.kind == ErrorKind::cancelled || error.kind == ErrorKind::invalid) return std::nullopt;
-  if (!old) return std::nullopt;
-  const std::lock_guard guard(mutex_);
-  ++stats_.stale_on_error;
-  return old;
-}
-
-template <typename Key, typename Value, typename Hash>
 auto Cache<Key, Value, Hash>::peek(const Key& key) const -> std::optional<Found> {
   const TimePoint now = core::now();
   const std::lock_guard guard(mutex_);
@@ -207,28 +266,42 @@ auto Cache<Key, Value, Hash>::peek(const Key& key) const -> std::optional<Found>
 }
 
 template <typename Key, typename Value, typename Hash>
-core::task<Result<Value>> Cache<Key, Value, Hash>::load_and_keep(core::Context& context, const Key& key) {
-  Result<Value> loaded = co_await load_(context, key);
-  if (loaded) keep(key, *loaded);
+template <typename IsGood>
+core::task<Result<Value>> Cache<Key, Value, Hash>::keep_what_comes(const Key& key,
+                                                                   core::task<Result<Value>> loading,
+                                                                   IsGood good) {
+  Result<Value> loaded = co_await std::move(loading);
+  if (loaded && good(*loaded)) keep(key, *loaded);
   co_return loaded;
 }
 
 template <typename Key, typename Value, typename Hash>
 void Cache<Key, Value, Hash>::keep(const Key& key, const Value& value) {
   const TimePoint now = core::now();
+  // The key is kept twice; eight words are what its places in the two take.
+  const std::uint64_t bytes =
+      size_of_(value) + 2 * internal::bytes_of(key) + sizeof(Entry) - sizeof(Value) + 8 * sizeof(void*);
   const std::lock_guard guard(mutex_);
-  if (const auto found = entries_.find(key); found != entries_.end()) {
-    found->second.value = value;
-    found->second.loaded_at = now;
+  if (const auto found = entries_.find(key); found != entries_.end()) erase_locked(found);
+  if (options_.bytes_max.count > 0 && bytes > options_.bytes_max.count) {
+    ++stats_.too_large;
     return;
   }
-  if (entries_.size() == options_.entries_max) {
-    entries_.erase(uses_.front());
-    uses_.pop_front();
+  while (entries_.size() == options_.entries_max ||
+         (options_.bytes_max.count > 0 && bytes_ > options_.bytes_max.count - bytes)) {
+    erase_locked(entries_.find(uses_.front()));
     ++stats_.evicted;
   }
   uses_.push_back(key);
-  entries_.emplace(key, Entry{value, now, std::prev(uses_.end())});
+  entries_.emplace(key, Entry{value, now, std::prev(uses_.end()), bytes});
+  bytes_ += bytes;
+}
+
+template <typename Key, typename Value, typename Hash>
+void Cache<Key, Value, Hash>::erase_locked(Entries::iterator entry) {
+  bytes_ -= entry->second.bytes;
+  uses_.erase(entry->second.use);
+  entries_.erase(entry);
 }
 
 }  // namespace weir::resilience

@@ -37,7 +37,8 @@ namespace weir::resilience {
 
 class CircuitBreaker {
  public:
-  enum class State : std::uint8_t { closed = 0, open = 1, half_open = 2 };
+  // The numbers are those that metrics show (circuit_breaker_state).
+  enum class State : std::uint8_t { closed = 0, half_open = 1, open = 2 };
 
   struct Options {
     std::string name;                        // appears in refusals and metrics
@@ -78,6 +79,10 @@ class CircuitBreaker {
   // Does not wait. Error: overloaded (breaker_open; retry_after is when the next
   // trial may be).
   Result<Call> try_call(TimePoint now);
+  // Whether try_call() would be refused because it is open, taking no trial: to be
+  // asked before one waits for something else that the call needs. Error: as
+  // try_call(), and counts as its refusal does.
+  Result<> check(TimePoint now);
 
   State state() const { return state_of(word_.load(std::memory_order_relaxed)); }
   const std::string& name() const { return options_.name; }
@@ -112,6 +117,11 @@ class CircuitBreaker {
       in_a_row_.compare_exchange_strong(in_a_row, tagged(word, 0), std::memory_order_relaxed);
   }
   void abandon(std::uint64_t word);
+  void leave(std::uint64_t word, TimePoint started, TimePoint now) {
+    if (options_.slow_after > Duration::zero() && now - started > options_.slow_after)
+      return end(word, started, false, now);
+    abandon(word);
+  }
   void end_slowly(std::uint64_t word, bool good, TimePoint now);
   void count_failure(std::uint64_t word, TimePoint now);
   void enter_locked(State state, TimePoint now);
@@ -157,6 +167,11 @@ class [[nodiscard]] CircuitBreaker::Call {
   void end(bool good, TimePoint now) {
     if (CircuitBreaker* breaker = std::exchange(breaker_, nullptr)) breaker->end(word_, started_, good, now);
   }
+  // Nobody waits for what will come of it: a failure when it has taken longer than
+  // `slow_after` by now, else as if it had not been made.
+  void leave(TimePoint now) {
+    if (CircuitBreaker* breaker = std::exchange(breaker_, nullptr)) breaker->leave(word_, started_, now);
+  }
 
  private:
   friend class CircuitBreaker;
@@ -174,6 +189,14 @@ inline Result<CircuitBreaker::Call> CircuitBreaker::try_call(TimePoint now) {
   if (state_of(word) == State::closed) [[likely]]
     return Call(*this, word, now);
   return try_trial(now);
+}
+
+inline Result<> CircuitBreaker::check(TimePoint now) {
+  if (state() != State::open) [[likely]]
+    return {};
+  const TimePoint reopens(Duration(reopens_.load(std::memory_order_relaxed)));
+  if (now >= reopens) return {};
+  return refuse(refused_open_, reopens - now);
 }
 
 std::string_view to_string(CircuitBreaker::State state);

@@ -54,6 +54,7 @@ class Hedger {
     std::uint64_t won = 0;             // of them by the hedge
     std::uint64_t refused_budget = 0;  // slow, and the budget was spent
     std::uint64_t refused_limit = 0;   // no task for a hedge was to be had
+    std::uint64_t refused_admit = 0;   // slow, and what a hedge passes let none through
     std::uint64_t off = 0;             // calls while hedging was off
   };
 
@@ -68,6 +69,17 @@ class Hedger {
   // exception of the hedge's is thrown as well. Cancellation: reaches both.
   template <typename Make>
   std::invoke_result_t<Make&, core::Context&> call(core::Context& context, Make make);
+
+  // The same where the two attempts differ, or what is a good answer is not
+  // plain. `calls`, which outlives the await, has
+  //   task<Outcome> first(context), task<Outcome> hedge(context)
+  //   bool admit(now)      takes what a hedge needs; false: it is not sent
+  //   void withdraw()      gives that back: the budget was spent
+  //   bool good(outcome)   that it ends the race
+  //   void ended(outcome, now)
+  // admit(), withdraw() and good() are quick, and call nothing of this class.
+  template <typename Outcome, typename Calls>
+  core::task<Outcome> race(core::Context& context, Calls& calls);
 
   // The server said so, and when to come back (0: it did not say).
   void overloaded(TimePoint now, Duration retry_after = {}) {
@@ -85,6 +97,7 @@ class Hedger {
         .won = won_.load(std::memory_order_relaxed),
         .refused_budget = refused_budget_.load(std::memory_order_relaxed),
         .refused_limit = refused_limit_.load(std::memory_order_relaxed),
+        .refused_admit = refused_admit_.load(std::memory_order_relaxed),
         .off = off_.load(std::memory_order_relaxed),
     };
   }
@@ -102,23 +115,36 @@ class Hedger {
     bool first_ended = false;
     bool hedge_begun = false;
     std::optional<Outcome> hedge;
+    bool hedge_good = false;
+  };
+
+  // Two attempts that are alike.
+  template <typename Make, typename Outcome>
+  struct Alike {
+    Hedger& hedger;
+    Make& make;
+
+    core::task<Outcome> first(core::Context& context) { return make(context); }
+    core::task<Outcome> hedge(core::Context& context) { return make(context); }
+    bool admit(TimePoint) const { return true; }
+    void withdraw() const {}
+    bool good(const Outcome& outcome) const { return outcome.has_value(); }
+    void ended(const Outcome& outcome, TimePoint now) const {
+      if (!outcome && outcome.error().kind == ErrorKind::overloaded)
+        hedger.overloaded(now, outcome.error().retry_after);
+    }
   };
 
   bool is_off(TimePoint now) const {
     return now.time_since_epoch().count() < off_until_.load(std::memory_order_relaxed);
   }
   core::Permit permit_for_hedge(TimePoint now);
-  template <typename Make, typename Outcome>
-  core::task<> run_first(Race<Outcome>& race, Make& make);
-  template <typename Make, typename Outcome>
-  core::task<> run_hedge(Race<Outcome>& race, Make& make, TimePoint at);
-  template <typename Outcome>
-  bool may_begin(Race<Outcome>& race);
-  template <typename Outcome>
-  void note_overload(const Outcome& outcome, TimePoint now) {
-    if (!outcome && outcome.error().kind == ErrorKind::overloaded)
-      overloaded(now, outcome.error().retry_after);
-  }
+  template <typename Calls, typename Outcome>
+  core::task<> run_first(Race<Outcome>& race, Calls& calls);
+  template <typename Calls, typename Outcome>
+  core::task<> run_hedge(Race<Outcome>& race, Calls& calls, TimePoint at);
+  template <typename Calls, typename Outcome>
+  bool may_begin(Race<Outcome>& race, Calls& calls);
 
   const Options options_;
   RetryBudget& budget_;
@@ -131,6 +157,7 @@ class Hedger {
   std::atomic<std::uint64_t> won_{0};
   std::atomic<std::uint64_t> refused_budget_{0};
   std::atomic<std::uint64_t> refused_limit_{0};
+  std::atomic<std::uint64_t> refused_admit_{0};
   std::atomic<std::uint64_t> off_{0};
 };
 
@@ -151,64 +178,76 @@ std::invoke_result_t<Make&, core::Context&> Hedger::call(core::Context& context,
   using Outcome = decltype(std::declval<std::invoke_result_t<Make&, core::Context&>>()
                                .operator co_await()
                                .await_resume());
+  Alike<Make, Outcome> calls{*this, make};
+  co_return co_await race<Outcome>(context, calls);
+}
+
+template <typename Outcome, typename Calls>
+core::task<Outcome> Hedger::race(core::Context& context, Calls& calls) {
   calls_.fetch_add(1, std::memory_order_relaxed);
   const TimePoint now = core::now();
   const TimePoint at = saturating_add(now, delay_.get());
   Race<Outcome> race(context);
   core::Permit permit = at < context.deadline() ? permit_for_hedge(now) : core::Permit();
   if (!permit) {
-    co_await run_first(race, make);
+    co_await run_first(race, calls);
     co_return std::move(*race.outcome);
   }
   (void)co_await core::with_scope(context, [&](core::Scope& scope) -> core::task<> {
-    scope.spawn(std::move(permit), run_hedge(race, make, at));
-    co_await run_first(race, make);
+    scope.spawn(std::move(permit), run_hedge(race, calls, at));
+    co_await run_first(race, calls);
   });
-  if (!*race.outcome && race.hedge && *race.hedge) {
+  if (race.hedge_good && !calls.good(*race.outcome)) {
     won_.fetch_add(1, std::memory_order_relaxed);
     co_return std::move(*race.hedge);
   }
   co_return std::move(*race.outcome);
 }
 
-template <typename Make, typename Outcome>
-core::task<> Hedger::run_first(Race<Outcome>& race, Make& make) {
+template <typename Calls, typename Outcome>
+core::task<> Hedger::run_first(Race<Outcome>& race, Calls& calls) {
   const TimePoint began = core::now();
   try {
-    race.outcome = co_await make(race.first);
+    race.outcome.emplace(co_await calls.first(race.first));
   } catch (...) {
     race.second.cancel();
     throw;
   }
   const TimePoint ended = core::now();
+  const bool good = calls.good(*race.outcome);
+  calls.ended(*race.outcome, ended);
   const std::lock_guard guard(race.mutex);
   race.first_ended = true;
-  if (*race.outcome || !race.hedge_begun) race.second.cancel();
+  if (good || !race.hedge_begun) race.second.cancel();
   // Cut short by a hedge that won, it took longer than the delay: that is all
   // the quantile needs to know.
-  const bool beaten = race.hedge && *race.hedge;
-  if (*race.outcome || beaten) delay_.record(ended - began);
-  note_overload(*race.outcome, ended);
+  if (good || race.hedge_good) delay_.record(ended - began);
 }
 
-template <typename Make, typename Outcome>
-core::task<> Hedger::run_hedge(Race<Outcome>& race, Make& make, TimePoint at) {
+template <typename Calls, typename Outcome>
+core::task<> Hedger::run_hedge(Race<Outcome>& race, Calls& calls, TimePoint at) {
   if (const Result<> slow = co_await core::sleep_until(race.second, at); !slow) co_return;
-  if (!may_begin(race)) co_return;
+  if (!may_begin(race, calls)) co_return;
   hedged_.fetch_add(1, std::memory_order_relaxed);
-  Outcome outcome = co_await make(race.second);
-  note_overload(outcome, core::now());
+  Outcome outcome = co_await calls.hedge(race.second);
+  calls.ended(outcome, core::now());
   const std::lock_guard guard(race.mutex);
-  race.hedge = std::move(outcome);
-  if (*race.hedge && !race.first_ended) race.first.cancel();
+  race.hedge.emplace(std::move(outcome));
+  race.hedge_good = calls.good(*race.hedge);
+  if (race.hedge_good && !race.first_ended) race.first.cancel();
 }
 
-template <typename Outcome>
-bool Hedger::may_begin(Race<Outcome>& race) {
+template <typename Calls, typename Outcome>
+bool Hedger::may_begin(Race<Outcome>& race, Calls& calls) {
   const TimePoint now = core::now();
   const std::lock_guard guard(race.mutex);
   if (race.first_ended || is_off(now)) return false;
+  if (!calls.admit(now)) {
+    refused_admit_.fetch_add(1, std::memory_order_relaxed);
+    return false;
+  }
   if (!budget_.try_charge(now)) {
+    calls.withdraw();
     refused_budget_.fetch_add(1, std::memory_order_relaxed);
     return false;
   }

@@ -12,9 +12,10 @@
 // of its value, its error or its exception. Who comes after it has landed begins
 // another: nothing is kept (cache.h keeps).
 //
-// `load` refers to nothing of a caller's: it is given once, to the constructor.
-// Key is hashed and compared; Value is copied to each caller (a shared_ptr to
-// what is large).
+// `load` refers to nothing of a caller's: it is given once, to the constructor,
+// or with each call, and then goes with the flight that the call begins (a call
+// that finds one under way drops its own). Key is hashed and compared; Value is copied to each caller (a
+// shared_ptr to what is large).
 //
 // Called by tasks, on any processor. It outlives run() and every get().
 #pragma once
@@ -66,7 +67,10 @@ class Singleflight {
 
  public:
   using Load = std::function<core::task<Result<Value>>(core::Context&, const Key&)>;
+  // Of one call: owns all that it uses.
+  using OwnLoad = std::move_only_function<core::task<Result<Value>>(core::Context&, const Key&)>;
 
+  // `load` empty: each call brings its own.
   Singleflight(SingleflightOptions options, Load load)
       : options_(std::move(options)),
         load_(std::move(load)),
@@ -84,12 +88,12 @@ class Singleflight {
   // draining), deadline and cancelled from the caller's context. Throws what
   // load() threw. Cancellation: the caller leaves; the flight goes on while
   // another waits for it.
-  core::task<Result<Value>> get(core::Context& context, Key key);
+  core::task<Result<Value>> get(core::Context& context, Key key, OwnLoad load = {});
 
   // Begins a flight unless one is under way, and does not wait for it: it flies
   // to its end, whoever waits or leaves. Any thread. Errors: overloaded
   // (keys_full, draining).
-  Result<> start(Key key);
+  Result<> start(Key key, OwnLoad load = {});
 
   SingleflightStats stats() const {
     const std::lock_guard guard(mutex_);
@@ -100,10 +104,14 @@ class Singleflight {
 
  private:
   struct Flight {
-    Flight(Key the_key, core::Permit the_permit, std::uint32_t callers_max)
-        : key(std::move(the_key)), permit(std::move(the_permit)), done({.waiters_max = callers_max}) {}
+    Flight(Key the_key, OwnLoad the_load, core::Permit the_permit, std::uint32_t callers_max)
+        : key(std::move(the_key)),
+          load(std::move(the_load)),
+          permit(std::move(the_permit)),
+          done({.waiters_max = callers_max}) {}
 
     const Key key;
+    OwnLoad load;                                      // empty: the one of all; its task's
     core::Permit permit;                               // until it is spawned
     core::Context* context = nullptr;                  // while it flies; guarded by mutex_
     std::uint32_t callers = 0;                         // guarded by mutex_
@@ -115,9 +123,9 @@ class Singleflight {
   };
   using FlightPointer = std::shared_ptr<Flight>;
 
-  Result<FlightPointer> join(Key key);
-  // The one under way, or a new one.
-  Result<FlightPointer> find_or_begin_locked(Key key);
+  Result<FlightPointer> join(Key key, OwnLoad& load);
+  // The one under way, or a new one, which takes `load`.
+  Result<FlightPointer> find_or_begin_locked(Key key, OwnLoad& load);
   std::unexpected<Error> refuse_locked(Reason reason) {
     ++stats_.refused;
     return fail(ErrorKind::overloaded, reason, options_.name);
@@ -139,8 +147,8 @@ class Singleflight {
 };
 
 template <typename Key, typename Value, typename Hash>
-core::task<Result<Value>> Singleflight<Key, Value, Hash>::get(core::Context& context, Key key) {
-  Result<FlightPointer> joined = join(std::move(key));
+core::task<Result<Value>> Singleflight<Key, Value, Hash>::get(core::Context& context, Key key, OwnLoad load) {
+  Result<FlightPointer> joined = join(std::move(key), load);
   if (!joined) co_return std::unexpected(joined.error());
   const FlightPointer flight = std::move(*joined);
   const Result<> landed = co_await flight->done.wait(context);
@@ -151,19 +159,19 @@ core::task<Result<Value>> Singleflight<Key, Value, Hash>::get(core::Context& con
 }
 
 template <typename Key, typename Value, typename Hash>
-Result<> Singleflight<Key, Value, Hash>::start(Key key) {
+Result<> Singleflight<Key, Value, Hash>::start(Key key, OwnLoad load) {
   const std::lock_guard guard(mutex_);
-  const Result<FlightPointer> flight = find_or_begin_locked(std::move(key));
+  const Result<FlightPointer> flight = find_or_begin_locked(std::move(key), load);
   if (!flight) return std::unexpected(flight.error());
   (*flight)->kept = true;
   return {};
 }
 
 template <typename Key, typename Value, typename Hash>
-auto Singleflight<Key, Value, Hash>::join(Key key) -> Result<FlightPointer> {
+auto Singleflight<Key, Value, Hash>::join(Key key, OwnLoad& load) -> Result<FlightPointer> {
   const std::lock_guard guard(mutex_);
   if (stats_.callers == options_.callers_max) return refuse_locked(Reason::queue_full);
-  Result<FlightPointer> flight = find_or_begin_locked(std::move(key));
+  Result<FlightPointer> flight = find_or_begin_locked(std::move(key), load);
   if (!flight) return flight;
   ++(*flight)->callers;
   ++stats_.callers;
@@ -171,7 +179,7 @@ auto Singleflight<Key, Value, Hash>::join(Key key) -> Result<FlightPointer> {
 }
 
 template <typename Key, typename Value, typename Hash>
-auto Singleflight<Key, Value, Hash>::find_or_begin_locked(Key key) -> Result<FlightPointer> {
+auto Singleflight<Key, Value, Hash>::find_or_begin_locked(Key key, OwnLoad& load) -> Result<FlightPointer> {
   if (closed_) return refuse_locked(Reason::draining);
   if (const auto found = flights_.find(key); found != flights_.end()) {
     ++stats_.joined;
@@ -179,7 +187,8 @@ auto Singleflight<Key, Value, Hash>::find_or_begin_locked(Key key) -> Result<Fli
   }
   Result<core::Permit> permit = flying_.try_acquire();
   if (!permit) return refuse_locked(Reason::keys_full);
-  auto flight = std::make_shared<Flight>(std::move(key), std::move(*permit), options_.callers_max);
+  auto flight =
+      std::make_shared<Flight>(std::move(key), std::move(load), std::move(*permit), options_.callers_max);
   flights_.emplace(flight->key, flight);
   // Open, and as many places as there are permits.
   const Result<> sent = starts_.try_send(FlightPointer(flight));
@@ -223,10 +232,16 @@ core::task<> Singleflight<Key, Value, Hash>::fly(core::Context& context, FlightP
   core::Context own(context, timeout > Duration::zero() ? saturating_add(core::now(), timeout) : kNever);
   if (!take_off(*flight, own)) co_return;
   try {
-    flight->result = co_await load_(own, flight->key);
+    if (flight->load) {
+      flight->result = co_await flight->load(own, flight->key);
+    } else {
+      flight->result = co_await load_(own, flight->key);
+    }
   } catch (...) {
     flight->thrown = std::current_exception();
   }
+  // What it holds is not kept for as long as somebody reads the result.
+  flight->load = nullptr;
   // Not the callers' cancellation: they are to try elsewhere.
   if (context.cancelled() && !flight->result && flight->result.error().kind == ErrorKind::cancelled)
     flight->result = fail(ErrorKind::overloaded, Reason::draining, options_.name);
