@@ -25,6 +25,7 @@
 #include "weir/base/units.h"
 #include "weir/service/address.h"
 #include "weir/service/diagnostics.h"
+#include "weir/service/upstream_config.h"
 #include "weir/service/yaml_tree.h"
 
 namespace weir::service {
@@ -88,6 +89,16 @@ struct UpstreamConfig {
   Duration timeout = 10s;
   ConnectionsConfig connections;
   std::string because;
+  QueueConfig queue = {};  // where requests wait for `inflight`; they hold the gateway's own meanwhile
+
+  std::optional<RetryConfig> retry = {};
+  std::optional<RetryBudgetConfig> budget = {};  // none: as it is by default, where something needs it
+  std::optional<BreakerConfig> breaker = {};
+  std::optional<HedgeConfig> hedge = {};
+  std::optional<ThrottleConfig> throttle = {};
+  std::optional<CacheConfig> cache = {};
+  std::optional<SingleflightConfig> singleflight = {};  // without effect beside a cache, which has one
+  std::optional<StaticConfig> fallback = {};            // where no reply can be had
 
   bool operator==(const UpstreamConfig&) const = default;
 };

@@ -16,6 +16,8 @@ namespace {
 
 enum class Moves : bool { no, yes };
 
+std::string shown(int value) { return fmt::format("{}", value); }
+std::string shown(double value) { return fmt::format("{}", value); }
 std::string shown(std::uint32_t value) { return fmt::format("{}", value); }
 std::string shown(Duration value) { return weir::to_string(value); }
 std::string shown(Bytes value) { return value_text(KeyKind::bytes, value.count); }
@@ -44,13 +46,25 @@ class Comparison {
     if (from == to) return;
     changes_.push_back({std::move(key), shown(from), shown(to), moves == Moves::yes});
   }
-  void presence(std::string key, bool from, bool to) {
-    if (from != to)
-      changes_.push_back({std::move(key), from ? "there" : "none", to ? "there" : "none", false});
+  void presence(std::string key, bool from, bool to, Moves moves = Moves::no) {
+    if (from == to) return;
+    changes_.push_back({std::move(key), from ? "there" : "none", to ? "there" : "none", moves == Moves::yes});
+  }
+  // Of a section that may be absent: `compare(value, a, b)` where it is in both.
+  template <typename Part, typename Compare>
+  void part(const std::string& key, const std::optional<Part>& from, const std::optional<Part>& to,
+            Moves moves, Compare compare) {
+    presence(key, from.has_value(), to.has_value(), moves);
+    if (!from || !to) return;
+    compare([&](std::string_view name, const auto Part::* member) {
+      value(fmt::format("{}.{}", key, name), (*from).*member, (*to).*member, moves);
+    });
   }
   void inflight(const InflightConfig& from, const InflightConfig& to);
   void tenant(const TenantConfig& from, const TenantConfig& to);
   void upstream(const UpstreamConfig& from, const UpstreamConfig& to);
+  void layers(const std::string& prefix, const UpstreamConfig& from, const UpstreamConfig& to);
+  void shared(const std::string& prefix, const UpstreamConfig& from, const UpstreamConfig& to);
   void upstreams(const GatewayConfig& from, const GatewayConfig& to);
   void server(const ServerConfig& from, const ServerConfig& to);
 
@@ -109,6 +123,68 @@ void Comparison::upstream(const UpstreamConfig& from, const UpstreamConfig& to) 
   value(connections + "idle_timeout", a.idle_timeout, b.idle_timeout, Moves::no);
   value(connections + "connect_timeout", a.connect_timeout, b.connect_timeout, Moves::no);
   value(connections + "lifetime", a.lifetime, b.lifetime, Moves::no);
+  value(prefix + "queue.depth", from.queue.depth, to.queue.depth, Moves::no);
+  value(prefix + "queue.wait", from.queue.wait, to.queue.wait, Moves::no);
+  layers(prefix, from, to);
+  shared(prefix, from, to);
+}
+
+// Made anew, with what they have learned forgotten, where one of them changes.
+void Comparison::layers(const std::string& prefix, const UpstreamConfig& from, const UpstreamConfig& to) {
+  part(prefix + "retry", from.retry, to.retry, Moves::yes, [](auto key) {
+    key("tries", &RetryConfig::tries);
+    key("try_timeout", &RetryConfig::try_timeout);
+    key("backoff", &RetryConfig::backoff);
+    key("backoff_max", &RetryConfig::backoff_max);
+  });
+  part(prefix + "budget", from.budget, to.budget, Moves::yes, [](auto key) {
+    key("share", &RetryBudgetConfig::share);
+    key("per_second", &RetryBudgetConfig::per_second);
+    key("window", &RetryBudgetConfig::window);
+  });
+  part(prefix + "breaker", from.breaker, to.breaker, Moves::yes, [](auto key) {
+    key("consecutive_failures", &BreakerConfig::consecutive_failures);
+    key("failure_ratio", &BreakerConfig::failure_ratio);
+    key("window", &BreakerConfig::window);
+    key("calls_min", &BreakerConfig::calls_min);
+    key("slow_after", &BreakerConfig::slow_after);
+    key("open_for", &BreakerConfig::open_for);
+    key("open_for_max", &BreakerConfig::open_for_max);
+    key("trials", &BreakerConfig::trials);
+  });
+  part(prefix + "hedge", from.hedge, to.hedge, Moves::yes, [](auto key) {
+    key("quantile", &HedgeConfig::quantile);
+    key("min", &HedgeConfig::min);
+    key("max", &HedgeConfig::max);
+    key("off_for", &HedgeConfig::off_for);
+  });
+  part(prefix + "throttle", from.throttle, to.throttle, Moves::yes, [](auto key) {
+    key("accepted_share", &ThrottleConfig::accepted_share);
+    key("refused_max", &ThrottleConfig::refused_max);
+    key("window", &ThrottleConfig::window);
+  });
+}
+
+void Comparison::shared(const std::string& prefix, const UpstreamConfig& from, const UpstreamConfig& to) {
+  part(prefix + "cache", from.cache, to.cache, Moves::no, [](auto key) {
+    key("entries", &CacheConfig::entries);
+    key("bytes", &CacheConfig::bytes);
+    key("body_bytes", &CacheConfig::body_bytes);
+    key("loads", &CacheConfig::loads);
+    key("fresh_for", &CacheConfig::fresh_for);
+    key("stale_while_revalidate", &CacheConfig::stale_while_revalidate);
+    key("stale_if_error", &CacheConfig::stale_if_error);
+  });
+  part(prefix + "singleflight", from.singleflight, to.singleflight, Moves::no, [](auto key) {
+    key("flights", &SingleflightConfig::flights);
+    key("callers", &SingleflightConfig::callers);
+    key("body_bytes", &SingleflightConfig::body_bytes);
+  });
+  part(prefix + "fallback", from.fallback, to.fallback, Moves::yes, [](auto key) {
+    key("status", &StaticConfig::status);
+    key("content_type", &StaticConfig::content_type);
+    key("body", &StaticConfig::body);
+  });
 }
 
 void Comparison::server(const ServerConfig& from, const ServerConfig& to) {

@@ -16,31 +16,6 @@ namespace {
 // Retry-After can express.
 constexpr Duration kRetryAfter = 1s;
 
-// Hands the client's body on and remembers whether it was the client's side
-// that failed.
-class ClientBody final : public http::BodySource {
- public:
-  explicit ClientBody(http::BodySource& inner) : inner_(inner) {}
-
-  core::task<Result<std::span<const std::byte>>> next(core::Context& context) override {
-    auto piece = co_await inner_.next(context);
-    // A wait that was given up, because the call's time is up or the upstream
-    // says something meanwhile, is not the client's doing.
-    if (!piece && piece.error().kind != ErrorKind::deadline && piece.error().kind != ErrorKind::cancelled) {
-      failed_ = true;
-    }
-    co_return piece;
-  }
-  std::optional<std::uint64_t> length() const override { return inner_.length(); }
-  const http::Headers* trailers() const override { return inner_.trailers(); }
-
-  bool failed() const { return failed_; }
-
- private:
-  http::BodySource& inner_;
-  bool failed_ = false;
-};
-
 Outcome outcome_of(const Error& error) {
   switch (error.kind) {
     case ErrorKind::deadline: return Outcome::upstream_timeout;
@@ -81,14 +56,6 @@ bounds::KeyedBound::Options tenant_options(const TenantConfig& config, const bou
           .keys_max = config.keys_max,
           .because = config.because,
           .parent = &parent};
-}
-
-http::Client::Options client_options(const UpstreamConfig& config) {
-  return {.pool = {.connections_max = config.inflight,
-                   .idle_max = config.connections.idle_max,
-                   .idle_timeout = config.connections.idle_timeout,
-                   .lifetime = config.connections.lifetime},
-          .connect_timeout = config.connections.connect_timeout};
 }
 
 // What the client learns of an upstream that did not answer as it should.
@@ -174,30 +141,6 @@ void resize(bounds::Bound& bound, std::uint64_t limit) {
 }
 
 }  // namespace
-
-struct Gateway::Upstream {
-  Upstream(const UpstreamConfig& upstream, const net::SocketAddress& address, bounds::Ledger& ledger,
-           unsigned processors)
-      : config(upstream),
-        inflight(
-            ledger,
-            {.name = "upstream:" + upstream.name, .limit = upstream.inflight, .because = upstream.because}),
-        client(address, client_options(upstream)),
-        stats(upstream.name, processors) {}
-
-  Duration time_limit() const { return Duration(timeout.load(std::memory_order_relaxed)); }
-  void apply(const UpstreamConfig& to) {
-    timeout.store(to.timeout.count(), std::memory_order_relaxed);
-    resize(inflight, to.inflight);
-    client.resize_pool(to.inflight, to.connections.idle_max);
-  }
-
-  const UpstreamConfig& config;  // as it was at the start: for what cannot change
-  std::atomic<Duration::rep> timeout{config.timeout.count()};  // relaxed: it orders nothing
-  bounds::Bound inflight;
-  http::Client client;
-  RouteStats stats;
-};
 
 Gateway::Gateway(const GatewayConfig& config, const std::vector<net::SocketAddress>& addresses,
                  bounds::Ledger& ledger, unsigned processors)

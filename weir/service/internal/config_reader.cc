@@ -7,6 +7,7 @@
 
 #include "weir/service/internal/keys.h"
 #include "weir/service/internal/rules.h"
+#include "weir/service/internal/upstream_reader.h"
 #include "weir/service/section.h"
 #include "weir/service/text.h"
 
@@ -185,6 +186,7 @@ void Reader::read_upstream(const NamedSection& named) {
     places.connect_timeout = connections->read("connect_timeout", config.connections.connect_timeout);
     connections->read("lifetime", config.connections.lifetime);
   }
+  read_layers(section, config, findings_);
   read_because(section, config.because);
 }
 

@@ -36,6 +36,15 @@ Flat full() {
           {"upstreams.u.url", "'http://a'"},
           {"upstreams.u.inflight", "50"},
           {"upstreams.u.because", "b"},
+          {"upstreams.u.queue.depth", "1"},
+          {"upstreams.u.retry.tries", "3"},
+          {"upstreams.u.budget.share", "0.2"},
+          {"upstreams.u.breaker.trials", "1"},
+          {"upstreams.u.hedge.quantile", "0.95"},
+          {"upstreams.u.throttle.accepted_share", "0.5"},
+          {"upstreams.u.cache.fresh_for", "10s"},
+          {"upstreams.u.singleflight.flights", "100"},
+          {"upstreams.u.fallback.status", "200"},
           {"routes.0.match", "/"},
           {"routes.0.upstream", "u"}};
 }
