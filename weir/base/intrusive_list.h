@@ -51,6 +51,7 @@ class IntrusiveList {
 
   bool empty() const { return head_.next_ == &head_; }
   T* front() { return empty() ? nullptr : static_cast<T*>(head_.next_); }
+  T* back() { return empty() ? nullptr : static_cast<T*>(head_.previous_); }
 
   void push_back(T& element) {
     ListNode<Tag>& node = element;

@@ -24,6 +24,11 @@ std::string_view to_string(Reason reason) {
     case Reason::at_limit: return "at_limit";
     case Reason::queue_full: return "queue_full";
     case Reason::queue_wait: return "queue_wait";
+    case Reason::evicted: return "evicted";
+    case Reason::expired: return "expired";
+    case Reason::shed: return "shed";
+    case Reason::memory_low: return "memory_low";
+    case Reason::descriptors_low: return "descriptors_low";
     case Reason::keys_full: return "keys_full";
     case Reason::over_rate: return "over_rate";
     case Reason::breaker_open: return "breaker_open";

@@ -33,9 +33,14 @@ enum class ErrorKind : std::uint8_t {
 // Why, in one word that is fit for a metric label.
 enum class Reason : std::uint8_t {
   none,
-  at_limit,      // no permit free, and waiting was not asked for
-  queue_full,    // as many wait as may wait
-  queue_wait,    // waited as long as the queue allows
+  at_limit,    // no permit free, and waiting was not asked for
+  queue_full,  // as many wait as may wait
+  queue_wait,  // waited as long as the queue allows
+  evicted,     // waited in a queue that was full, and more important work came
+  expired,     // its deadline has passed, or cannot be met any more: not started
+  shed,        // its priority is below what is admitted now
+  memory_low,  // memory is nearly used up
+  descriptors_low,
   keys_full,     // a new key, and no room for one more
   over_rate,     // more in a span of time than its rate allows
   breaker_open,  // what it depends on fails: not tried

@@ -44,6 +44,8 @@ class Bound final : public core::Limit, private LedgerEntry {
     std::uint64_t limit = 0;        // units at once; no default: it is what a bound is for
     std::uint32_t queue_depth = 0;  // tasks that may wait; 0: none waits, refusal is at once
     Duration queue_wait = {};       // how long one may wait; 0: as long as its context allows
+    std::shared_ptr<core::WaitOrder> order =
+        {};                         // who is served next of those that wait; empty: who came first
     std::string because;            // why this number, for people; empty: nobody said
     std::string derived_from;       // what it was computed from: "db.connections x 4"; empty: nothing
     const Bound* parent = nullptr;  // of the same unit, and not smaller

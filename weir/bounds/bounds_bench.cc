@@ -73,8 +73,8 @@ std::vector<std::string> tenant_names(std::uint64_t count) {
 void tenant(benchmark::State& state) {
   const auto count = static_cast<std::uint64_t>(state.range(0));
   Ledger ledger;
-  KeyedBound tenants(ledger,
-                     {.name = "tenant", .limit = 20, .keys_max = static_cast<std::uint32_t>(2 * count)});
+  KeyedBound tenants(
+      ledger, {.name = "tenant", .limit = 20, .keys_max = static_cast<std::uint32_t>(count + count / 4)});
   const std::vector<std::string> keys = tenant_names(count);
   for (const std::string& key : keys) static_cast<void>(tenants.try_acquire(key));
   std::size_t next = 0;

@@ -193,6 +193,87 @@ TEST(KeyedBound, WrongDeclarationsAreRefusedWithText) {
   EXPECT_THAT(KeyedBound::make(ledger, {.name = "inflight", .limit = 1}).error(), HasSubstr("two bounds"));
 }
 
+TEST(KeyedBound, SomeKeysHaveLimitsOfTheirOwn) {
+  Ledger ledger;
+  KeyedBound tenants(ledger,
+                     {.name = "tenant", .limit = 2, .keys_max = 10, .overrides = {{"big", 5}, {"small", 1}}});
+  const auto big = tenants.try_acquire("big", 5);
+  const auto small = tenants.try_acquire("small");
+  const auto other = tenants.try_acquire("other", 2);
+  ASSERT_TRUE(big && small && other);
+  EXPECT_EQ(tenants.try_acquire("big").error().reason, Reason::at_limit);
+  EXPECT_EQ(tenants.try_acquire("small").error().reason, Reason::at_limit);
+  EXPECT_EQ(tenants.try_acquire("other").error().reason, Reason::at_limit);
+  EXPECT_EQ(tenants.try_acquire("big", 6).error().kind, ErrorKind::invalid);
+  EXPECT_EQ(tenants.try_acquire("small", 2).error().kind, ErrorKind::invalid) << "would wait for ever";
+  EXPECT_EQ(tenants.stats().overrides, 2u);
+}
+
+TEST(KeyedBound, OverridesAreReplacedWhileItRunsAndPermitsHeldStay) {
+  Ledger ledger;
+  KeyedBound tenants(ledger, {.name = "tenant", .limit = 2, .keys_max = 10, .overrides = {{"a", 4}}});
+  auto held = tenants.try_acquire("a", 4);
+  ASSERT_TRUE(held);
+  ASSERT_TRUE(tenants.set_overrides({{"b", 1}}));  // a has the default again, and holds more
+  EXPECT_EQ(tenants.try_acquire("a").error().reason, Reason::at_limit);
+  EXPECT_EQ(tenants.stats().in_use, 4u);
+  held->release();
+  const auto two = tenants.try_acquire("a", 2);
+  EXPECT_TRUE(two);
+  EXPECT_FALSE(tenants.try_acquire("a"));
+  const auto b = tenants.try_acquire("b");
+  EXPECT_TRUE(b);
+  EXPECT_FALSE(tenants.try_acquire("b"));
+  ASSERT_TRUE(tenants.set_overrides({}));
+  EXPECT_TRUE(tenants.try_acquire("b"));
+}
+
+TEST(KeyedBound, AnOverrideHoldsForAKeyThatWasForgottenAndComesBack) {
+  Ledger ledger;
+  KeyedBound tenants(ledger, {.name = "tenant", .limit = 1, .keys_max = 1, .overrides = {{"a", 3}}});
+  EXPECT_TRUE(tenants.try_acquire("a", 3));
+  EXPECT_EQ(tenants.try_acquire("b", 3).error().kind, ErrorKind::invalid);
+  EXPECT_TRUE(tenants.try_acquire("b"));
+  EXPECT_TRUE(tenants.try_acquire("a", 3));
+}
+
+TEST(KeyedBound, TheDefaultLimitMovesWhileItRuns) {
+  Ledger ledger;
+  const Bound all(ledger, {.name = "all", .limit = 10});
+  KeyedBound tenants(ledger, {.name = "tenant", .limit = 3, .keys_max = 10, .parent = &all});
+  auto held = tenants.try_acquire("a", 3);
+  ASSERT_TRUE(tenants.resize(1));
+  EXPECT_EQ(tenants.stats().limit, 1u);
+  EXPECT_FALSE(tenants.try_acquire("a"));
+  held->release();
+  EXPECT_TRUE(tenants.try_acquire("a"));
+  ASSERT_TRUE(tenants.resize(10));
+  EXPECT_TRUE(tenants.try_acquire("a", 10));
+  EXPECT_EQ(tenants.resize(0).error(), "bound tenant: limit 0 would refuse everything; at least 1");
+  EXPECT_EQ(tenants.resize(11).error(), "bound tenant: limit 11 is over its parent all's 10");
+  EXPECT_EQ(tenants.set_overrides({{"a\n", 11}}).error(),
+            "bound tenant: limit 11 for key \"a\\n\" is over its parent all's 10");
+  EXPECT_EQ(tenants.set_overrides({{"a", 0}}).error(),
+            "bound tenant: limit 0 for key \"a\" would refuse everything; at least 1");
+  EXPECT_EQ(tenants.set_overrides({{std::string(300, 'x'), 1}}).error(),
+            "bound tenant: an override's key of 300 bytes is over key_bytes_max 256");
+  EXPECT_EQ(tenants.stats().limit, 10u);
+}
+
+TEST(KeyedBound, SmallAndLargeTablesHoldAsManyKeysAsTheySay) {
+  for (const std::uint32_t keys : {1u, 2u, 7u, 48u, 500u, 1500u}) {
+    Ledger ledger;
+    KeyedBound tenants(ledger, {.name = "tenant", .limit = 1, .keys_max = keys, .seed = keys});
+    std::vector<KeyedBound::Permit> held;
+    for (std::uint32_t i = 0; i < keys; ++i) {
+      auto permit = tenants.try_acquire(std::to_string(i));
+      ASSERT_TRUE(permit) << i << " of " << keys;
+      held.push_back(std::move(*permit));
+    }
+    EXPECT_EQ(tenants.try_acquire("one more").error().reason, Reason::keys_full);
+  }
+}
+
 TEST(KeyedBound, NoKeyIsOverItsLimitWhileManyThreadsChurnTheKeys) {
   Ledger ledger;
   constexpr int kKeys = 12;  // more than there is room for, so that keys come and go

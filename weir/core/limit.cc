@@ -1,12 +1,15 @@
 #include "weir/core/limit.h"
 
+#include <algorithm>
+
 #include "weir/core/now.h"
 
 namespace weir::core {
 namespace {
 
-TimePoint queue_deadline(const Limit::Options& options) {
-  return options.queue_wait == Duration::zero() ? kNever : saturating_add(now(), options.queue_wait);
+TimePoint queue_deadline(const Limit::Options& options, const Ticket& ticket) {
+  if (options.queue_wait == Duration::zero()) return ticket.start_by;
+  return std::min(ticket.start_by, saturating_add(now(), options.queue_wait));
 }
 
 }  // namespace
@@ -17,7 +20,8 @@ void Permit::release() {
 
 Limit::Limit(Options options)
     : options_(std::move(options)),
-      semaphore_({.units = options_.limit, .waiters_max = options_.queue_depth}) {}
+      semaphore_(
+          {.units = options_.limit, .waiters_max = options_.queue_depth, .order = options_.order.get()}) {}
 
 Result<Permit> Limit::try_acquire(std::uint32_t weight) {
   if (closed_.load(std::memory_order_relaxed)) {
@@ -29,7 +33,9 @@ Result<Permit> Limit::try_acquire(std::uint32_t weight) {
   return refuse({.kind = ErrorKind::overloaded, .reason = Reason::at_limit});
 }
 
-Limit::Acquire Limit::acquire(Context& context, std::uint32_t weight) { return {*this, context, weight}; }
+Limit::Acquire Limit::acquire(Context& context, std::uint32_t weight, const Ticket& ticket) {
+  return {*this, context, weight, ticket};
+}
 
 Permit Limit::admit(std::uint32_t weight) {
   admitted_.fetch_add(1, std::memory_order_relaxed);
@@ -46,6 +52,8 @@ std::unexpected<Error> Limit::refuse(Error error) {
     case Reason::at_limit: counter = &refused_at_limit_; break;
     case Reason::queue_full: counter = &refused_queue_full_; break;
     case Reason::queue_wait: counter = &refused_queue_wait_; break;
+    case Reason::evicted: counter = &evicted_; break;
+    case Reason::expired: counter = &expired_; break;
     case Reason::draining: counter = &refused_draining_; break;
     default: break;
   }
@@ -69,17 +77,20 @@ Limit::Stats Limit::stats() const {
       .refused_queue_full = read(refused_queue_full_),
       .refused_queue_wait = read(refused_queue_wait_),
       .refused_draining = read(refused_draining_),
+      .evicted = read(evicted_),
+      .expired = read(expired_),
       .abandoned = read(abandoned_),
       .invalid = read(invalid_),
   };
 }
 
-Limit::Acquire::Acquire(Limit& limit, Context& context, std::uint32_t weight)
+Limit::Acquire::Acquire(Limit& limit, Context& context, std::uint32_t weight, const Ticket& ticket)
     : limit_(limit),
       weight_(weight),
-      queue_deadline_(queue_deadline(limit.options_)),
+      queue_deadline_(queue_deadline(limit.options_, ticket)),
       queue_ends_first_(queue_deadline_ < context.deadline()),
-      inner_(limit.semaphore_.acquire(context, weight, queue_deadline_)) {}
+      expires_(queue_deadline_ == ticket.start_by),
+      inner_(limit.semaphore_.acquire(context, weight, ticket, queue_deadline_)) {}
 
 bool Limit::Acquire::await_ready() {
   closed_ = limit_.closed_.load(std::memory_order_relaxed);
@@ -89,21 +100,29 @@ bool Limit::Acquire::await_ready() {
 Result<Permit> Limit::Acquire::await_resume() {
   if (closed_) return limit_.refuse({.kind = ErrorKind::overloaded, .reason = Reason::draining});
   if (weight_ == 0) return limit_.refuse({.kind = ErrorKind::invalid});
-  Result<> acquired = inner_.await_resume();
-  if (acquired) return limit_.admit(weight_);
+  const Result<TimePoint> acquired = inner_.await_resume();
+  if (acquired) {
+    granted_at_ = *acquired;
+    return limit_.admit(weight_);
+  }
   if (acquired.error().kind == ErrorKind::deadline && queue_ends_first_) {
-    return limit_.refuse({.kind = ErrorKind::overloaded, .reason = Reason::queue_wait});
+    return limit_.refuse(
+        {.kind = ErrorKind::overloaded, .reason = expires_ ? Reason::expired : Reason::queue_wait});
   }
   return limit_.refuse(acquired.error());
 }
 
-Limit::Acquiring Limit::on_acquire(std::uint32_t weight) { return {*this, weight, queue_deadline(options_)}; }
+Limit::Acquiring Limit::on_acquire(std::uint32_t weight, const Ticket& ticket) {
+  return {*this, weight, queue_deadline(options_, ticket), ticket};
+}
 
-Limit::Acquiring::Acquiring(Limit& limit, std::uint32_t weight, TimePoint queue_deadline)
+Limit::Acquiring::Acquiring(Limit& limit, std::uint32_t weight, TimePoint queue_deadline,
+                            const Ticket& ticket)
     : Request(limit.semaphore_, weight, WaitReason::semaphore),
       limit_(limit),
       units_(weight),
-      queue_deadline_(queue_deadline) {}
+      queue_deadline_(queue_deadline),
+      waiter_(*this, weight, ticket) {}
 
 Limit::Acquiring::~Acquiring() {
   if (waited_ && !taken_) limit_.abandoned_.fetch_add(1, std::memory_order_relaxed);
@@ -121,7 +140,9 @@ Result<Permit> Limit::Acquiring::take() {
   if (refused()) return limit_.refuse(error());
   // Its time came.
   if (waited_ && !fulfilled()) {
-    return limit_.refuse({.kind = ErrorKind::overloaded, .reason = Reason::queue_wait});
+    const bool expired = queue_deadline_ == waiter_.ticket().start_by;
+    return limit_.refuse(
+        {.kind = ErrorKind::overloaded, .reason = expired ? Reason::expired : Reason::queue_wait});
   }
   return limit_.admit(units_);
 }

@@ -13,6 +13,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -66,6 +67,9 @@ class Limit {
     std::uint64_t limit = 1;        // units at once
     std::uint32_t queue_depth = 0;  // tasks that may wait; 0: none waits
     Duration queue_wait = {};       // how long one may wait; 0: as long as its context allows
+    // Who of those that wait is served next (wait_order.h); empty: who came
+    // first. Of this limit alone.
+    std::shared_ptr<WaitOrder> order = {};
   };
 
   // Counts since construction; a snapshot whose fields may be a moment apart.
@@ -79,10 +83,13 @@ class Limit {
     std::uint64_t refused_queue_full;
     std::uint64_t refused_queue_wait;
     std::uint64_t refused_draining;
+    std::uint64_t evicted;    // turned away from a full queue for who is more important
+    std::uint64_t expired;    // not started, because too late for its deadline
     std::uint64_t abandoned;  // left the queue by its own deadline or cancellation
     std::uint64_t invalid;    // asked for nothing, or for more than there is
     std::uint64_t refused() const {
-      return refused_at_limit + refused_queue_full + refused_queue_wait + refused_draining;
+      return refused_at_limit + refused_queue_full + refused_queue_wait + refused_draining + evicted +
+             expired;
     }
   };
 
@@ -101,14 +108,22 @@ class Limit {
   // Awaits Result<Permit>. Errors: overloaded (at_limit, queue_full,
   // queue_wait, draining), invalid as try_acquire() has it, deadline and
   // cancelled from the context. Cancellation: the permit is not taken.
-  Acquire acquire(Context& context, std::uint32_t weight = 1);
+  // With an order also overloaded (evicted, expired, queue_wait) where it turns
+  // one away; overloaded (expired), order or not, where ticket.start_by comes
+  // while it waits.
+  Acquire acquire(Context& context, std::uint32_t weight = 1, const Ticket& ticket = {});
   // The same as a case of a select(): the errors, queue_wait too, are the case's
   // value. Its queue_wait begins here. Not chosen: no permit is taken, and it
   // counts as abandoned if it has waited.
-  Acquiring on_acquire(std::uint32_t weight = 1);
+  Acquiring on_acquire(std::uint32_t weight = 1, const Ticket& ticket = {});
 
   // Whether a unit was free a moment ago; counts as no attempt.
   bool has_room() const { return semaphore_.in_use() < semaphore_.units(); }
+
+  // A moment ago.
+  std::uint64_t in_use() const { return semaphore_.in_use(); }
+  std::uint64_t limit() const { return semaphore_.units(); }
+  std::uint32_t queued() const { return semaphore_.waiters(); }
 
   // From now on nothing is admitted; what is held or waits goes on.
   void close() { closed_.store(true, std::memory_order_relaxed); }
@@ -134,34 +149,42 @@ class Limit {
   std::atomic<std::uint64_t> refused_queue_full_{0};
   std::atomic<std::uint64_t> refused_queue_wait_{0};
   std::atomic<std::uint64_t> refused_draining_{0};
+  std::atomic<std::uint64_t> evicted_{0};
+  std::atomic<std::uint64_t> expired_{0};
   std::atomic<std::uint64_t> abandoned_{0};
   std::atomic<std::uint64_t> invalid_{0};
 };
 
 class [[nodiscard]] Limit::Acquire {
  public:
-  Acquire(Limit& limit, Context& context, std::uint32_t weight);
+  Acquire(Limit& limit, Context& context, std::uint32_t weight, const Ticket& ticket);
 
   bool await_ready();
   bool await_suspend(TaskHandle task) { return inner_.await_suspend(task); }
   [[nodiscard]] Result<Permit> await_resume();
+  // After a success: when who released the units handed them over; zero: it has
+  // not waited, or there is no order.
+  TimePoint granted_at() const { return granted_at_; }
 
  private:
   Limit& limit_;
   const std::uint32_t weight_;
   const TimePoint queue_deadline_;
   const bool queue_ends_first_;  // before the caller's own deadline
+  const bool expires_;           // the queue's end is the ticket's
   bool closed_ = false;
-  Semaphore::Acquire inner_;
+  TimePoint granted_at_ = {};
+  Semaphore::AcquireInOrder inner_;
 };
 
 class Limit::Acquiring final : public Semaphore::Request {
  public:
   using Value = Result<Permit>;
 
-  Acquiring(Limit& limit, std::uint32_t weight, TimePoint queue_deadline);
+  Acquiring(Limit& limit, std::uint32_t weight, TimePoint queue_deadline, const Ticket& ticket);
   // Has not begun, as every copy of an operation.
-  Acquiring(const Acquiring& other) : Acquiring(other.limit_, other.units_, other.queue_deadline_) {}
+  Acquiring(const Acquiring& other)
+      : Acquiring(other.limit_, other.units_, other.queue_deadline_, other.waiter_.ticket()) {}
   Acquiring& operator=(const Acquiring&) = delete;
   ~Acquiring();
 
@@ -170,10 +193,14 @@ class Limit::Acquiring final : public Semaphore::Request {
   TimePoint due() const override { return queue_deadline_; }
   Result<Permit> take();
 
+ protected:
+  Waiter* waiter() override { return &waiter_; }
+
  private:
   Limit& limit_;
   const std::uint32_t units_;
   const TimePoint queue_deadline_;
+  Waiter waiter_;
   bool admissible_ = true;  // neither closed nor without weight
   bool waited_ = false;
   bool taken_ = false;

@@ -2,7 +2,8 @@
 //
 // A released unit goes to the task that has waited longest, not to whoever
 // asks next: nobody overtakes, so a heavy request is not starved by light
-// ones. Uncontended, both directions are one compare-and-swap.
+// ones. Uncontended, both directions are one compare-and-swap. Another order
+// can be plugged in (wait_order.h); who waits then has a Ticket.
 //
 //   Semaphore memory({.units = 1 << 30, .waiters_max = 100});
 //   if (auto got = co_await memory.acquire(ctx, size); !got) co_return got;
@@ -24,6 +25,7 @@
 #include "weir/core/internal/lock.h"
 #include "weir/core/internal/operation.h"
 #include "weir/core/internal/shake.h"
+#include "weir/core/wait_order.h"
 
 namespace weir::core {
 
@@ -33,12 +35,18 @@ class Semaphore {
     std::uint64_t units = 1;  // how many may be held at once
     std::uint32_t waiters_max =
         0;  // how many tasks may wait; 0: none, acquire() refuses as try_acquire() does
+    // Who of those that wait is served next; null: who came first. Of this
+    // semaphore alone, and outlives it. All that wait do so with a Ticket.
+    WaitOrder* order = nullptr;
   };
 
   class Request;
-  // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): final, where it is defined
+  // NOLINTBEGIN(cppcoreguidelines-virtual-class-destructor): final, where they are defined
   class Acquiring;
+  class Ticketed;
+  // NOLINTEND(cppcoreguidelines-virtual-class-destructor)
   using Acquire = internal::QuickAwait<Acquiring>;
+  using AcquireInOrder = internal::QuickAwait<Ticketed>;
 
   explicit Semaphore(Options options);
   ~Semaphore();
@@ -58,7 +66,13 @@ class Semaphore {
   // Awaits Result<>. Errors: overloaded (at_limit when nobody may wait,
   // queue_full when too many do), invalid when `weight` is more than there
   // will ever be, deadline, cancelled. Cancellation: nothing is taken.
+  // WEIR_CHECKs that there is no order.
   Acquire acquire(Context& context, std::uint64_t weight = 1, TimePoint deadline = kNever);
+  // Awaits Result<TimePoint>: when the units were given to it by who released
+  // them, or zero when it has not waited. Errors: as above, and overloaded
+  // (evicted, expired, queue_wait) where the order turns it away.
+  AcquireInOrder acquire(Context& context, std::uint64_t weight, const Ticket& ticket,
+                         TimePoint deadline = kNever);
   // The same as a case of a select().
   Acquiring on_acquire(std::uint64_t weight = 1);
 
@@ -90,6 +104,11 @@ class Semaphore {
   }
   void release_to_waiters(std::uint64_t weight);
   void grant_locked();
+  // With an order.
+  bool join_locked(Waiter& arriving);
+  bool serve_locked(TimePoint now, Waiter* arriving);
+  void take_out_locked(Waiter& waiter, WaitOrder::Left left);
+  static void turn_away_locked(Waiter& waiter, Reason why);
 
   // in_use, and kWaiting while the list is not empty. While kWaiting is set
   // only the holder of lock_ changes it. acquire on taking pairs with release
@@ -97,9 +116,10 @@ class Semaphore {
   std::atomic<std::uint64_t> word_{0};
   std::atomic<std::uint64_t> units_;
   const std::uint32_t waiters_max_;
+  WaitOrder* const order_;  // what it holds is guarded by lock_
   internal::Lock lock_;
   std::atomic<std::uint32_t> waiters_count_{0};  // written under lock_
-  IntrusiveList<Request> waiters_;               // guarded by lock_
+  IntrusiveList<Request> waiters_;               // guarded by lock_; empty where there is an order
 };
 
 // What stands in the queue: of the semaphore itself, or of a shared mutex.
@@ -116,6 +136,8 @@ class Semaphore::Request : public internal::Operation {
   ~Request() = default;
 
   std::uint64_t weight() const { return weight_; }
+  // What an order knows of it; null: no order does.
+  virtual Waiter* waiter() { return nullptr; }
 
  private:
   friend class Semaphore;
@@ -147,8 +169,41 @@ class Semaphore::Acquiring final : public Request {
   }
 };
 
+// The same with what an order asks for.
+class Semaphore::Ticketed final : public Request {
+ public:
+  using Value = Result<TimePoint>;
+  struct Now {
+    Semaphore& semaphore;
+    std::uint64_t weight;
+    Ticket ticket;
+    bool try_now() const { return semaphore.try_acquire(weight); }
+    Value took() const { return TimePoint(); }
+  };
+
+  explicit Ticketed(const Now& now)
+      : Request(now.semaphore, now.weight, WaitReason::semaphore), waiter_(*this, now.weight, now.ticket) {}
+
+  Result<TimePoint> take() const {
+    if (refused()) [[unlikely]]
+      return std::unexpected(error());
+    return waiter_.granted_at();
+  }
+
+ protected:
+  Waiter* waiter() override { return &waiter_; }
+
+ private:
+  Waiter waiter_;
+};
+
 inline Semaphore::Acquire Semaphore::acquire(Context& context, std::uint64_t weight, TimePoint deadline) {
   return {context, deadline, {*this, weight}};
+}
+
+inline Semaphore::AcquireInOrder Semaphore::acquire(Context& context, std::uint64_t weight,
+                                                    const Ticket& ticket, TimePoint deadline) {
+  return {context, deadline, {*this, weight, ticket}};
 }
 
 inline Semaphore::Acquiring Semaphore::on_acquire(std::uint64_t weight) { return {*this, weight}; }

@@ -25,6 +25,12 @@ Error Operation::error() const {
       return {.kind = ErrorKind::overloaded, .reason = Reason::at_limit, .where = label(reason())};
     case Refusal::queue_full:
       return {.kind = ErrorKind::overloaded, .reason = Reason::queue_full, .where = label(reason())};
+    case Refusal::queue_wait:
+      return {.kind = ErrorKind::overloaded, .reason = Reason::queue_wait, .where = label(reason())};
+    case Refusal::evicted:
+      return {.kind = ErrorKind::overloaded, .reason = Reason::evicted, .where = label(reason())};
+    case Refusal::expired:
+      return {.kind = ErrorKind::overloaded, .reason = Reason::expired, .where = label(reason())};
     case Refusal::too_large:
       return {.kind = ErrorKind::invalid, .reason = Reason::too_large, .where = label(reason())};
   }

@@ -29,7 +29,16 @@ namespace weir::core::internal {
 class Operation : public ListNode<> {
  public:
   // The errors that an operation itself meets.
-  enum class Refusal : std::uint8_t { none, closed, at_limit, queue_full, too_large };
+  enum class Refusal : std::uint8_t {
+    none,
+    closed,
+    at_limit,
+    queue_full,
+    queue_wait,
+    evicted,
+    expired,
+    too_large
+  };
 
   // A copy is a new operation on the same source, which has not begun.
   Operation(const Operation& other) : ListNode(), lock_(other.lock_), reason_(other.reason_) {}

@@ -1,0 +1,147 @@
+// Requests of one cost: a bound whose limit a limiter moves, the queue before it,
+// the priorities it sheds, and what was learned of them. One for each kind of
+// request whose times have nothing to do with another's: reads, reports, uploads.
+//
+//   CostClass reads(ledger, {.name = "reads",
+//                            .limiter = std::make_unique<QueueDelayLimiter>(...),
+//                            .because = "what the database answers within 10 ms"});
+//   Admission admission({.classes = {&reads, &reports}});
+//   metrics.show(reads.stats());
+//
+// Any thread, except where it says otherwise. What it counts and feeds lies in
+// shards, each with a lock that is held for some additions; whoever finds a window
+// due takes them all, makes the step and moves the limit. The ledger outlives it.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "weir/admission/limiter.h"
+#include "weir/admission/shedder.h"
+#include "weir/base/result.h"
+#include "weir/base/units.h"
+#include "weir/bounds/bound.h"
+#include "weir/core/wait_order.h"
+
+namespace weir::admission {
+
+class CostClass {
+ public:
+  struct Options {
+    std::string name;                                  // of its bound: in the ledger, refusals, metrics
+    std::unique_ptr<Limiter> limiter = nullptr;        // null: a QueueDelayLimiter as it is by default
+    std::shared_ptr<core::WaitOrder> queue = nullptr;  // null: a FairQueue as it is by default
+    std::uint32_t queue_depth = 400;                   // that may wait; 0: none does
+    Duration queue_wait = 100ms;                       // that one may wait; above 0
+    Shedder::Options shedder = {};
+    std::uint32_t shards = 0;  // 0: as many as there are processors, at most 16
+    std::string because = {};  // as bounds::Bound has them
+    std::string derived_from = {};
+    const bounds::Bound* parent = nullptr;
+    Bytes each = {};
+    Bytes each_queued = {};
+  };
+
+  // Why something was refused here; the rest of Reason does not occur.
+  static constexpr std::array kReasons = {
+      Reason::memory_low, Reason::descriptors_low, Reason::expired,      Reason::shed,     Reason::over_rate,
+      Reason::keys_full,  Reason::too_large,       Reason::budget_spent, Reason::at_limit, Reason::queue_full,
+      Reason::queue_wait, Reason::evicted,         Reason::draining,
+  };
+
+  // Counts since it was made; a snapshot whose fields may be a moment apart.
+  // offered = admitted + refused + abandoned + what is queued.
+  struct Stats {
+    std::uint64_t offered = 0;
+    std::uint64_t admitted = 0;
+    std::uint64_t good = 0;                                // completed within its deadline
+    std::array<std::uint64_t, kReasons.size()> refused{};  // by reason, evicted and expired included
+    std::uint64_t abandoned = 0;  // left the queue cancelled, or at its context's deadline
+    std::uint64_t dropped = 0;    // admitted, and refused further on or timed out there
+    std::uint64_t wasted = 0;     // admitted, and in the end its caller was gone or its deadline past
+    std::uint64_t in_flight = 0;  // units
+    std::uint64_t queued = 0;
+    std::uint32_t limit = 0;
+    std::uint32_t threshold = 0;    // priority levels below it are shed
+    Duration queue_delay = {};      // from being admitted to running: the last step's mean
+    Duration wait = {};             // in our queue, of those who waited and were served: the last step's mean
+    Duration service_time = {};     // learned: what nine in ten take at least; 0: not known
+    double drained_per_second = 0;  // units completed; 0: not known
+    std::uint64_t steps = 0;        // of the limiter
+
+    std::uint64_t refused_total() const;
+    std::uint64_t refused_for(Reason reason) const;
+  };
+
+  // WEIR_CHECKs its name and what its parts are made of.
+  CostClass(bounds::Ledger& ledger, Options options);
+  ~CostClass();
+  CostClass(const CostClass&) = delete;
+  CostClass& operator=(const CostClass&) = delete;
+
+  const std::string& name() const { return bound_.name(); }
+  const bounds::Bound& bound() const { return bound_; }
+  Stats stats() const;
+  // For a header of the reply, for clients that listen (resilience::ClientThrottle).
+  std::uint32_t threshold() const { return shedder_.threshold(); }
+
+  // From now on another algorithm, which begins at its own limit; what is held
+  // stays valid.
+  void set_limiter(std::unique_ptr<Limiter> limiter);
+  // No longer admits; what waits or runs goes on.
+  void close() { bound_.close(); }
+
+ private:
+  friend class Admission;
+  friend class Admitted;
+  struct Shard;
+
+  Shard& shard();
+  // Each counts, and makes the step that is due.
+  void arrived(std::uint32_t level, std::uint32_t cost, TimePoint now);
+  void refused(Reason reason, bool held_back, TimePoint now);
+  void abandoned(TimePoint now);
+  void held_back(TimePoint now);
+  void admitted(Duration waited, bool queued, TimePoint now);
+  void started(Duration queue_delay);
+  struct Ending {
+    Duration response = {};
+    std::uint32_t in_flight = 0;
+    std::uint32_t cost = 1;
+    bool dropped = false;
+    bool wasted = false;
+  };
+  void ended(const Ending& ending, TimePoint now);
+
+  void step(TimePoint now);
+  Duration retry_after(std::uint32_t cost, bool shed, TimePoint now) const;
+  // Whether what begins at `now`, or has to wait first, can be over by `deadline`.
+  bool feasible(TimePoint now, TimePoint deadline) const;
+  // The latest it may begin.
+  TimePoint start_by(TimePoint deadline) const;
+
+  bounds::Bound bound_;
+  Shedder shedder_;
+  const std::uint32_t shard_mask_;
+  const std::unique_ptr<Shard[]> shards_;  // NOLINT(cppcoreguidelines-avoid-c-arrays): they do not move
+
+  // Written by step(); relaxed: they order nothing.
+  std::atomic<Duration::rep> shed_step_due_{0};
+  std::atomic<Duration::rep> pace_span_{0};
+  std::atomic<std::uint32_t> pace_samples_{1};
+  std::atomic<Duration::rep> service_time_{0};
+  std::atomic<Duration::rep> queue_delay_{0};
+  std::atomic<Duration::rep> wait_{0};
+  std::atomic<std::uint64_t> steps_{0};
+
+  std::mutex stepping_;
+  std::unique_ptr<Limiter> limiter_;  // guarded by stepping_, and all below
+  struct Learning;
+  const std::unique_ptr<Learning> learning_;
+};
+
+}  // namespace weir::admission

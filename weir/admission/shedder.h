@@ -1,0 +1,100 @@
+// Which priority levels are admitted while more comes than can be served.
+//
+//   Shedder shedder({});
+//   if (!shedder.passes(level, cost)) return refuse(shed);
+//   ... every Options::every:
+//   shedder.step(now, {.arrivals = by_level, .completed = units, .held_back = true, .busy = true});
+//
+// The threshold is set at once to what fits: the quantile of the recent arrivals by
+// level at which what is above it is what was lately completed a second while the
+// limit held something back. No steps: five times the load is met within the time
+// in which it can be told from chance, min(10 ms, ~128 arrivals). What is admitted
+// above capacity is what chance may explain (two standard deviations of the count):
+// the queue takes it and evicts the lowest, so that a threshold a little low costs
+// nothing, and one too high would cost goodput.
+//
+// Each class is guaranteed a minimum share of the capacity, so that none starves:
+// what is below the threshold passes as long as its class has not had its share.
+//
+// step() belongs to one thread at a time; the rest to any. No allocation.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "weir/admission/priority.h"
+#include "weir/base/clock.h"
+
+namespace weir::admission {
+
+// Units (requests by their cost) by level.
+using LevelCounts = std::array<std::uint32_t, kLevels>;
+
+class Shedder {
+ public:
+  struct Options {
+    // Of the capacity, for each class while the threshold is above it: sheddable,
+    // low, normal, high, critical. Each in [0, 1); their sum below 1.
+    std::array<double, kClasses> shares = {0.01, 0.01, 0.02, 0.05, 0.05};
+    Duration every = 10ms;  // how often step() is wanted
+  };
+
+  // What happened since the last step.
+  struct Span {
+    const LevelCounts& arrivals;  // all that asked, also what was shed
+    std::uint64_t completed = 0;  // units
+    bool held_back = false;       // something waited, or was refused by the limit
+    bool busy = false;            // at least half of the limit was in use
+  };
+
+  // WEIR_CHECKs the shares.
+  explicit Shedder(const Options& options);
+
+  // Whether a request may go on. One relaxed load, as long as it does.
+  bool passes(std::uint32_t level, std::uint32_t cost) {
+    return level >= threshold() || take_share(class_of(level), cost);
+  }
+  // Levels below it are shed, but for their shares; 0: none is. For a header that
+  // tells clients what not to send.
+  std::uint32_t threshold() const { return threshold_.load(std::memory_order_relaxed); }
+
+  void step(TimePoint now, const Span& span);
+
+  Duration every() const { return options_.every; }
+  // As far as they are known, else 0. Units a second. Any thread.
+  double capacity() const { return static_cast<double>(capacity_.load(std::memory_order_relaxed)); }
+  double arrivals() const { return static_cast<double>(arrivals_.load(std::memory_order_relaxed)); }
+
+ private:
+  // Units over time of the last kSamples or so.
+  struct Rate {
+    static constexpr double kSamples = 128;
+    void add(double units, double seconds);
+    double per_second() const { return seconds > 0 ? units / seconds : 0; }
+    double units = 0;
+    double seconds = 0;
+  };
+
+  bool take_share(std::uint32_t criticality, std::uint32_t cost);
+  void learn(const Span& span, double seconds);
+  std::uint32_t quantile(double share) const;
+  void give_shares(double units);
+
+  const Options options_;
+  std::atomic<std::uint32_t> threshold_{0};
+  std::atomic<std::uint32_t> capacity_{0};
+  std::atomic<std::uint32_t> arrivals_{0};
+  // What each class may still have of its share, in 1/1024 units.
+  std::array<std::atomic<std::int64_t>, kClasses> credit_{};
+
+  // step()'s.
+  TimePoint stepped_at_ = {};
+  Rate coming_;
+  Rate drained_;                        // while something was held back
+  double known_capacity_ = 0;           // units a second; 0: not known
+  std::array<double, kLevels> seen_{};  // recent arrivals by level
+  double seen_total_ = 0;
+};
+
+}  // namespace weir::admission
