@@ -281,7 +281,7 @@ KeyedBound::Bucket& KeyedBound::bucket(const Hashed& key, std::uint32_t step) {
     // Anywhere; in a small table one after the other, so that none is left out.
     constexpr std::uint64_t kGolden = 0x9e3779b97f4a7c15;
     pair = pairs <= kPairsOfKey ? (pair + jump) % pairs
-                                : (((internal::fold(key.hash ^ jump, kGolden)) >> 32) * pairs) >> 32;
+                                : (((weir::internal::fold(key.hash ^ jump, kGolden)) >> 32) * pairs) >> 32;
   }
   const auto shard = static_cast<std::size_t>(&shard_of(key) - shards_.data());
   return buckets_[shard * buckets_per_shard_ + 2 * pair + ((key.hash + step) & 1)];

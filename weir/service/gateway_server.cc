@@ -93,9 +93,9 @@ class GatewayRun {
         tasks_(
             ledger_,
             {.name = "gateway-tasks",
-             .limit = kServeTasks + config.upstreams.size(),
+             .limit = kServeTasks + Upstream::kTasks * config.upstreams.size(),
              .because =
-                 "three listeners, the signals, a reload by one, what runs beside, one for each upstream"}),
+                 "three listeners, the signals, a reload by one, what runs beside, two for each upstream"}),
         admin_({.service = config.service,
                 .ledger = ledger_,
                 .expose = [this](observe::Exposition& page) { expose(page); },

@@ -11,7 +11,7 @@ namespace {
 
 // They ask for a part, for one person, or for news only.
 constexpr std::array<std::string_view, 9> kPrivate{
-    "authorization", "cookie",   "range",         "if-none-match", "if-modified-since",
+    "authorization", "cookie",   "range",         "if-none-match",      "if-modified-since",
     "if-match",      "if-range", "cache-control", "if-unmodified-since"};
 
 // Those that are fit for it by themselves (RFC 9110, section 15.1), but for 206.
@@ -51,8 +51,8 @@ bool may_be_shared(const http::ResponseHead& reply) {
   }
   for (const std::string_view value : headers.get_all("cache-control")) {
     // As in private="X-Name".
-    if (value.find('=') != std::string_view::npos &&
-        (value.find("private") != std::string_view::npos || value.find("no-cache") != std::string_view::npos)) {
+    if (value.find('=') != std::string_view::npos && (value.find("private") != std::string_view::npos ||
+                                                      value.find("no-cache") != std::string_view::npos)) {
       return false;
     }
   }

@@ -116,7 +116,8 @@ Upstream::Upstream(const UpstreamConfig& config, const net::SocketAddress& addre
 Upstream::~Upstream() = default;
 
 std::shared_ptr<Upstream::Policy> Upstream::make_policy(const UpstreamConfig& config) {
-  resilience::PolicyOptions options{.name = config_.name, .bulkhead = &inflight_, .seed = std::random_device{}()};
+  resilience::PolicyOptions options{
+      .name = config_.name, .bulkhead = &inflight_, .seed = std::random_device{}()};
   if (config.retry) {
     options.retry = {.attempts_max = config.retry->tries,
                      .attempt_timeout = config.retry->try_timeout,
@@ -141,7 +142,9 @@ std::shared_ptr<Upstream::Policy> Upstream::make_policy(const UpstreamConfig& co
                                           .because = "a task for each request that may be sent twice"});
     }
     options.hedge = {.limit = hedges_.get(),
-                     .delay = {.quantile = config.hedge->quantile, .min = config.hedge->min, .max = std::max(config.hedge->min, config.hedge->max)},
+                     .delay = {.quantile = config.hedge->quantile,
+                               .min = config.hedge->min,
+                               .max = std::max(config.hedge->min, config.hedge->max)},
                      .off_for = config.hedge->off_for};
   }
   return std::make_shared<Policy>(std::move(options));
@@ -176,8 +179,9 @@ void Upstream::apply(const UpstreamConfig& to) {
   WEIR_CHECK(resized, resized.error().c_str());
   if (hedges_) (void)hedges_->resize(to.inflight);
   client_.resize_pool(to.inflight, to.connections.idle_max);
-  const bool same = applied_.retry == to.retry && applied_.budget == to.budget && applied_.breaker == to.breaker &&
-                    applied_.hedge == to.hedge && applied_.throttle == to.throttle;
+  const bool same = applied_.retry == to.retry && applied_.budget == to.budget &&
+                    applied_.breaker == to.breaker && applied_.hedge == to.hedge &&
+                    applied_.throttle == to.throttle;
   std::shared_ptr<Policy> old;  // the last of its calls ends it
   std::shared_ptr<Policy> made = same ? nullptr : make_policy(to);
   {
@@ -198,9 +202,7 @@ std::shared_ptr<const StaticConfig> Upstream::fallback() const {
   return fallback_;
 }
 
-resilience::DependencyStats Upstream::policy_stats() const {
-  return policy()->stats(core::now()).dependency;
-}
+resilience::DependencyStats Upstream::policy_stats() const { return policy()->stats(core::now()).dependency; }
 
 std::optional<resilience::PolicyStats> Upstream::shared_stats() const {
   if (!shared_) return std::nullopt;

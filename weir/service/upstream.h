@@ -127,17 +127,17 @@ class Upstream {
   const Forwarding& forwarding_;
   bounds::Ledger& ledger_;
   testing::FaultPoint& forward_point_;
-  const Bytes body_bytes_max_;  // of a shared reply
+  const Bytes body_bytes_max_;          // of a shared reply
   std::atomic<Duration::rep> timeout_;  // relaxed: it orders nothing
   bounds::Bound inflight_;
   std::unique_ptr<bounds::Bound> hedges_;  // once hedges have been declared
   http::Client client_;
   RouteStats stats_;
-  mutable std::mutex mutex_;                      // guards the two below, held for a copy
-  std::shared_ptr<Policy> policy_;                // replaced as a whole on a reload
+  mutable std::mutex mutex_;        // guards the two below, held for a copy
+  std::shared_ptr<Policy> policy_;  // replaced as a whole on a reload
   std::shared_ptr<const StaticConfig> fallback_;
-  UpstreamConfig applied_;                        // by apply() only
-  std::unique_ptr<Shared> shared_;                // constant after construction
+  UpstreamConfig applied_;          // by apply() only
+  std::unique_ptr<Shared> shared_;  // constant after construction
 };
 
 }  // namespace weir::service

@@ -21,8 +21,8 @@ void expect_at_most(const Section& section, std::string_view key, Given given, V
     }
   };
   findings.warn(given.place, {fmt::format("{} is {}, more than {}, which is {}", section.name_of(key),
-                                           text(value), other, text(most)),
-                               fmt::format("at most {}", text(most))});
+                                          text(value), other, text(most)),
+                              fmt::format("at most {}", text(most))});
 }
 
 void read_queue(const Section& section, QueueConfig& config, Diagnostics& findings) {
