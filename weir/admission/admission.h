@@ -39,6 +39,7 @@
 #include "weir/bounds/keyed_rate.h"
 #include "weir/core/context.h"
 #include "weir/core/limit.h"
+#include "weir/core/wait.h"
 
 namespace weir::admission {
 
@@ -65,12 +66,6 @@ struct Decision {
   Reason reason = Reason::none;  // of queue and refuse
   std::string_view where = {};   // which bound: as long-lived as that
   Duration retry_after = {};     // of refuse
-};
-
-enum class Outcome : std::uint8_t {
-  completed,
-  dropped,    // refused further on, or timed out there: a sign of overload
-  abandoned,  // its caller is gone: wasted
 };
 
 // A request that was admitted, and all it holds. Move-only; when it is destroyed
@@ -137,22 +132,66 @@ class Admission {
   // retry_after where it is known), deadline and cancelled from the context, invalid
   // (too_large: the cost is 0, or more than there will ever be). Cancellation:
   // everything is given back.
-  Admit admit(core::Context& context, const Request& request);
+  Admit admit(core::Context& context, const Request& request) const;
   // Does not wait: what would be queued is refused (at_limit).
-  Result<Admitted> try_admit(const Request& request);
+  Result<Admitted> try_admit(const Request& request) const;
 
-  // What would be decided now, without taking or counting anything: for pages and
-  // tests.
+  // Its priority level: what is compared with a threshold.
   std::uint32_t level(const Request& request) const;
   std::uint32_t threshold(std::uint32_t cost_class = 0) const {
     return options_.classes[cost_class]->threshold();
   }
 
  private:
-  // What was charged and is not the request's yet.
-  struct Charges;
+  // What was charged, until it is the Admitted's.
+  struct Charges {
+    core::Permit permit;
+    bounds::KeyedBound::Permit tenant;
+    std::uint64_t flow = 0;
+    std::uint32_t level = 0;
+    TimePoint deadline = kNever;
+    bool share = false;
+    bool tenant_rate = false;
+    bool caller_rate = false;
+  };
+
+  CostClass& class_of(const Request& request) const;
+  // The decision, counted; what it charged is in `charges`, unless it refuses.
+  Decision decide(const Request& request, TimePoint context_deadline, bool may_wait, Charges& charges) const;
+  // Its parts.
+  Decision before_the_class(const Request& request, CostClass& of, Charges& charges) const;
+  Decision charge_keys(const Request& request, Charges& charges) const;
+  static Decision at_the_limit(const Request& request, CostClass& of, bool may_wait, Charges& charges);
+  void give_back(const Request& request, Charges& charges) const;
+  static Admitted admitted(const Request& request, CostClass& of, Charges& charges, TimePoint now);
 
   const Options options_;
+};
+
+// Its request is copied, but for the text it points to.
+class [[nodiscard]] Admission::Admit {
+ public:
+  Admit(const Admission& admission, core::Context& context, const Request& request)
+      : admission_(admission), context_(context), request_(request) {}
+  Admit(const Admit&) = delete;
+  Admit& operator=(const Admit&) = delete;
+
+  bool await_ready();
+  bool await_suspend(core::TaskHandle task) { return waiting_->await_suspend(task); }
+  [[nodiscard]] Result<Admitted> await_resume();
+
+  // Once it does not wait any more, or before: what was decided at first.
+  const Decision& decision() const { return decision_; }
+
+ private:
+  Result<Admitted> after_waiting();
+
+  const Admission& admission_;
+  core::Context& context_;
+  const Request request_;
+  Charges charges_;
+  Decision decision_;
+  std::optional<core::Limit::Acquire> waiting_;  // empty: it has not come to that
 };
 
 }  // namespace weir::admission

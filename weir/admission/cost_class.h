@@ -29,6 +29,13 @@
 
 namespace weir::admission {
 
+// How something that was admitted ended.
+enum class Outcome : std::uint8_t {
+  completed,
+  dropped,    // refused further on, or timed out there: a sign of overload
+  abandoned,  // its caller is gone: wasted
+};
+
 class CostClass {
  public:
   struct Options {
@@ -38,6 +45,9 @@ class CostClass {
     std::uint32_t queue_depth = 400;                   // that may wait; 0: none does
     Duration queue_wait = 100ms;                       // that one may wait; above 0
     Shedder::Options shedder = {};
+    // Whoever runs the work calls Admitted::started(): it waits for a worker, or is
+    // sent on. False: it runs as soon as its task goes on after admit().
+    bool reports_start = false;
     std::uint32_t shards = 0;  // 0: as many as there are processors, at most 16
     std::string because = {};  // as bounds::Bound has them
     std::string derived_from = {};
@@ -99,25 +109,52 @@ class CostClass {
   friend class Admission;
   friend class Admitted;
   struct Shard;
+  struct Completed {};
 
-  Shard& shard();
-  // Each counts, and makes the step that is due.
-  void arrived(std::uint32_t level, std::uint32_t cost, TimePoint now);
-  void refused(Reason reason, bool held_back, TimePoint now);
-  void abandoned(TimePoint now);
-  void held_back(TimePoint now);
-  void admitted(Duration waited, bool queued, TimePoint now);
-  void started(Duration queue_delay);
+  CostClass(bounds::Ledger& ledger, Options options, Completed);
+
+  // What became of one that asked.
+  enum class Fate : std::uint8_t { admitted, queued, refused };
+  struct Arrival {
+    Fate fate = Fate::admitted;
+    Reason reason = Reason::none;  // of a refusal
+    bool held_back = false;        // by the limit: waits, or was refused by it
+    bool counts = false;           // as demand for the class, by which it sheds
+    std::uint32_t level = 0;
+    std::uint32_t cost = 1;
+    std::uint32_t in_flight = 0;  // of one that was admitted, itself included
+  };
   struct Ending {
     Duration response = {};
     std::uint32_t in_flight = 0;
     std::uint32_t cost = 1;
-    bool dropped = false;
-    bool wasted = false;
+    Outcome outcome = Outcome::completed;
+    bool late = false;
   };
+  // What became of one that waited.
+  struct Waited {
+    Reason reason = Reason::none;  // none: it was admitted
+    bool abandoned = false;
+    Duration wait = {};
+    Duration queue_delay = {};  // from being handed its units to running
+    std::uint32_t in_flight = 0;
+  };
+
+  Shard& shard() const;
+  // Each counts, and makes the step that is due.
+  void arrived(const Arrival& arrival, TimePoint now);
+  void waited(const Waited& waited, TimePoint now);
+  void started(Duration queue_delay, std::uint32_t in_flight);
   void ended(const Ending& ending, TimePoint now);
 
-  void step(TimePoint now);
+  bool window_is_due(const Shard& mine, TimePoint now) const;
+  bool shed_step_is_due(TimePoint now) const;
+  void step(TimePoint now, bool limiter_is_due);
+  void step_limiter(TimePoint now, Window& window);
+  void step_shedder(TimePoint now);
+  void learn_service_time(TimePoint now, double ns);
+  void take_limit();
+
   Duration retry_after(std::uint32_t cost, bool shed, TimePoint now) const;
   // Whether what begins at `now`, or has to wait first, can be over by `deadline`.
   bool feasible(TimePoint now, TimePoint deadline) const;
@@ -129,6 +166,10 @@ class CostClass {
   const std::uint32_t shard_mask_;
   const std::unique_ptr<Shard[]> shards_;  // NOLINT(cppcoreguidelines-avoid-c-arrays): they do not move
 
+  // Constant after construction.
+  const bool reports_start_;
+  const bool queues_;
+
   // Written by step(); relaxed: they order nothing.
   std::atomic<Duration::rep> shed_step_due_{0};
   std::atomic<Duration::rep> pace_span_{0};
@@ -139,9 +180,10 @@ class CostClass {
   std::atomic<std::uint64_t> steps_{0};
 
   std::mutex stepping_;
-  std::unique_ptr<Limiter> limiter_;  // guarded by stepping_, and all below
-  struct Learning;
-  const std::unique_ptr<Learning> learning_;
+  // Guarded by stepping_.
+  std::unique_ptr<Limiter> limiter_;
+  LevelCounts arrivals_{};
+  TimePoint completed_at_ = {};  // when something last was
 };
 
 }  // namespace weir::admission

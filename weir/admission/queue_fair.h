@@ -55,7 +55,6 @@ class FairQueue final : public core::WaitOrder {
 
   // The shortest of a flow's.
   std::uint32_t place_of(std::uint64_t flow) const;
-  static core::Waiter* newest_of(SubQueue& queue, std::uint32_t class_max);
 
   const Options options_;
   const std::unique_ptr<SubQueue[]> queues_;  // NOLINT(cppcoreguidelines-avoid-c-arrays): they do not move

@@ -1,7 +1,7 @@
 // Which priority levels are admitted while more comes than can be served.
 //
 //   Shedder shedder({});
-//   if (!shedder.passes(level, cost)) return refuse(shed);
+//   if (shedder.passes(level, cost) == Shedder::Pass::no) return refuse(shed);
 //   ... every Options::every:
 //   shedder.step(now, {.arrivals = by_level, .completed = units, .held_back = true, .busy = true});
 //
@@ -52,9 +52,10 @@ class Shedder {
   explicit Shedder(const Options& options);
 
   // Whether a request may go on. One relaxed load, as long as it does.
-  bool passes(std::uint32_t level, std::uint32_t cost) {
-    return level >= threshold() || take_share(class_of(level), cost);
-  }
+  enum class Pass : std::uint8_t { no, above, by_share };
+  Pass passes(std::uint32_t level, std::uint32_t cost);
+  // What passed by its share, and was refused further on.
+  void give_back(std::uint32_t level, std::uint32_t cost);
   // Levels below it are shed, but for their shares; 0: none is. For a header that
   // tells clients what not to send.
   std::uint32_t threshold() const { return threshold_.load(std::memory_order_relaxed); }
@@ -63,8 +64,8 @@ class Shedder {
 
   Duration every() const { return options_.every; }
   // As far as they are known, else 0. Units a second. Any thread.
-  double capacity() const { return static_cast<double>(capacity_.load(std::memory_order_relaxed)); }
-  double arrivals() const { return static_cast<double>(arrivals_.load(std::memory_order_relaxed)); }
+  double capacity() const { return capacity_.load(std::memory_order_relaxed); }
+  double arrivals() const { return arrivals_.load(std::memory_order_relaxed); }
 
  private:
   // Units over time of the last kSamples or so.
@@ -76,15 +77,15 @@ class Shedder {
     double seconds = 0;
   };
 
-  bool take_share(std::uint32_t criticality, std::uint32_t cost);
   void learn(const Span& span, double seconds);
   std::uint32_t quantile(double share) const;
   void give_shares(double units);
 
   const Options options_;
+  // All atomics are relaxed: each says something by itself and orders nothing.
   std::atomic<std::uint32_t> threshold_{0};
-  std::atomic<std::uint32_t> capacity_{0};
-  std::atomic<std::uint32_t> arrivals_{0};
+  std::atomic<float> capacity_{0};
+  std::atomic<float> arrivals_{0};
   // What each class may still have of its share, in 1/1024 units.
   std::array<std::atomic<std::int64_t>, kClasses> credit_{};
 

@@ -105,6 +105,13 @@ class Limit {
   // is 0 (work under no bound) or exceeds the limit. No allocation.
   [[nodiscard]] Result<Permit> try_acquire(std::uint32_t weight = 1);
 
+  // The same for who waits otherwise: empty where it would be refused, which counts
+  // as no refusal.
+  [[nodiscard]] Permit acquire_if_free(std::uint32_t weight = 1) {
+    if (closed_.load(std::memory_order_relaxed) || weight == 0 || !semaphore_.try_acquire(weight)) return {};
+    return admit(weight);
+  }
+
   // Awaits Result<Permit>. Errors: overloaded (at_limit, queue_full,
   // queue_wait, draining), invalid as try_acquire() has it, deadline and
   // cancelled from the context. Cancellation: the permit is not taken.

@@ -1,0 +1,28 @@
+// A lock for sections of some additions, in shards that mostly one thread uses: an
+// exchange and a store. Who does not get it spins, and gives way after a while: the
+// holder may have lost its processor.
+#pragma once
+
+#include <sched.h>
+
+#include <atomic>
+
+namespace weir::admission::internal {
+
+class ShardLock {
+ public:
+  void lock() {
+    // acquire: pairs with the release in unlock().
+    for (int spins = 0; held_.exchange(true, std::memory_order_acquire); ++spins) {
+      if (spins > kSpins) sched_yield();
+    }
+  }
+  void unlock() { held_.store(false, std::memory_order_release); }
+
+ private:
+  static constexpr int kSpins = 100;
+
+  std::atomic<bool> held_{false};
+};
+
+}  // namespace weir::admission::internal
