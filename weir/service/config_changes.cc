@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -62,6 +63,10 @@ class Comparison {
   }
   void inflight(const InflightConfig& from, const InflightConfig& to);
   void tenant(const TenantConfig& from, const TenantConfig& to);
+  void rate(const std::string& key, const RateConfig& from, const RateConfig& to);
+  void caller(const CallerConfig& from, const CallerConfig& to);
+  void priority(const PriorityConfig& from, const PriorityConfig& to);
+  void memory(const MemoryConfig& from, const MemoryConfig& to);
   void upstream(const UpstreamConfig& from, const UpstreamConfig& to);
   void layers(const std::string& prefix, const UpstreamConfig& from, const UpstreamConfig& to);
   void shared(const std::string& prefix, const UpstreamConfig& from, const UpstreamConfig& to);
@@ -78,6 +83,12 @@ void Comparison::top(const GatewayConfig& from, const GatewayConfig& to) {
   inflight(from.inflight, to.inflight);
   presence("bounds.tenant", from.tenant.has_value(), to.tenant.has_value());
   if (from.tenant && to.tenant) tenant(*from.tenant, *to.tenant);
+  presence("bounds.caller", from.caller.has_value(), to.caller.has_value());
+  if (from.caller && to.caller) caller(*from.caller, *to.caller);
+  presence("bounds.priority", from.priority.has_value(), to.priority.has_value());
+  if (from.priority && to.priority) priority(*from.priority, *to.priority);
+  presence("bounds.memory", from.memory.has_value(), to.memory.has_value());
+  if (from.memory && to.memory) memory(*from.memory, *to.memory);
   upstreams(from, to);
   value("routes", from.routes, to.routes, Moves::no);
   server(from.server, to.server);
@@ -89,6 +100,11 @@ void Comparison::inflight(const InflightConfig& from, const InflightConfig& to) 
   value("bounds.inflight.limit", from.limit, to.limit, Moves::yes);
   value("bounds.inflight.queue.depth", from.queue.depth, to.queue.depth, Moves::no);
   value("bounds.inflight.queue.wait", from.queue.wait, to.queue.wait, Moves::no);
+  value("bounds.inflight.queue.order", from.queue.order, to.queue.order, Moves::no);
+  value("bounds.inflight.limiter", from.limiter, to.limiter, Moves::yes);
+  value("bounds.inflight.min", from.min, to.min, Moves::yes);
+  value("bounds.inflight.initial", from.initial, to.initial, Moves::yes);
+  value("bounds.inflight.objective", from.objective, to.objective, Moves::yes);
   value("bounds.inflight.because", from.because, to.because, Moves::yes);
 }
 
@@ -97,6 +113,55 @@ void Comparison::tenant(const TenantConfig& from, const TenantConfig& to) {
   value("bounds.tenant.inflight", from.inflight, to.inflight, Moves::yes);
   value("bounds.tenant.keys_max", from.keys_max, to.keys_max, Moves::no);
   value("bounds.tenant.because", from.because, to.because, Moves::yes);
+  presence("bounds.tenant.rate", from.rate.has_value(), to.rate.has_value());
+  if (from.rate && to.rate) rate("bounds.tenant.rate", *from.rate, *to.rate);
+  for (const auto& [name, inflight] : from.overrides) {
+    const auto now = to.overrides.find(name);
+    if (now == to.overrides.end()) {
+      presence("bounds.tenant.overrides." + name, true, false, Moves::yes);
+    } else {
+      value("bounds.tenant.overrides." + name + ".inflight", inflight, now->second, Moves::yes);
+    }
+  }
+  for (const auto& [name, inflight] : to.overrides) {
+    presence("bounds.tenant.overrides." + name, from.overrides.contains(name), true, Moves::yes);
+  }
+}
+
+void Comparison::rate(const std::string& key, const RateConfig& from, const RateConfig& to) {
+  value(key + ".limit", from.limit, to.limit, Moves::no);
+  value(key + ".per", from.per, to.per, Moves::no);
+  value(key + ".burst", from.burst, to.burst, Moves::no);
+}
+
+void Comparison::caller(const CallerConfig& from, const CallerConfig& to) {
+  value("bounds.caller.key", from.header, to.header, Moves::no);
+  rate("bounds.caller.rate", from.rate, to.rate);
+  value("bounds.caller.keys_max", from.keys_max, to.keys_max, Moves::no);
+  value("bounds.caller.because", from.because, to.because, Moves::no);
+}
+
+void Comparison::priority(const PriorityConfig& from, const PriorityConfig& to) {
+  static constexpr std::array<std::string_view, 5> kLevels{"sheddable", "low", "normal", "high", "critical"};
+  value("bounds.priority.key", from.header, to.header, Moves::no);
+  value("bounds.priority.default", from.fallback, to.fallback, Moves::no);
+  for (const auto& [name, level] : from.classes) {
+    const auto now = to.classes.find(name);
+    value("bounds.priority.classes." + name, level, now == to.classes.end() ? std::string() : now->second,
+          Moves::no);
+  }
+  for (const auto& [name, level] : to.classes) {
+    presence("bounds.priority.classes." + name, from.classes.contains(name), true);
+  }
+  for (std::size_t i = 0; i < kLevels.size(); ++i) {
+    value(fmt::format("bounds.priority.shares.{}", kLevels[i]), from.shares[i], to.shares[i], Moves::no);
+  }
+}
+
+void Comparison::memory(const MemoryConfig& from, const MemoryConfig& to) {
+  value("bounds.memory.limit", from.limit, to.limit, Moves::no);
+  value("bounds.memory.shed_at", from.shed_at, to.shed_at, Moves::no);
+  value("bounds.memory.refuse_at", from.refuse_at, to.refuse_at, Moves::no);
 }
 
 void Comparison::upstreams(const GatewayConfig& from, const GatewayConfig& to) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "weir/admission/admission.h"
 #include "weir/base/check.h"
 #include "weir/core/now.h"
 #include "weir/service/refusal_reply.h"
@@ -38,22 +39,6 @@ Outcome outcome_of(const Error& error) {
     case Reason::timed_out: return Outcome::upstream_timeout;  // of the connection's handshake
     default: return Outcome::upstream_unreachable;
   }
-}
-
-bounds::Bound::Options inflight_options(const InflightConfig& config) {
-  return {.name = "inflight",
-          .limit = config.limit,
-          .queue_depth = config.queue.depth,
-          .queue_wait = config.queue.wait,
-          .because = config.because};
-}
-
-bounds::KeyedBound::Options tenant_options(const TenantConfig& config, const bounds::Bound& parent) {
-  return {.name = "tenant",
-          .limit = config.inflight,
-          .keys_max = config.keys_max,
-          .because = config.because,
-          .parent = &parent};
 }
 
 // What the client learns of an upstream that did not answer as it should.
@@ -92,9 +77,25 @@ RefusalReply failure_reply(Outcome outcome, std::string_view upstream) {
   return reply;
 }
 
-void resize(bounds::Bound& bound, std::uint64_t limit) {
-  const auto resized = bound.resize(limit);
-  WEIR_CHECK(resized, resized.error().c_str());
+// What the limiter is to make of it.
+admission::Outcome verdict_of(const Forwarded& forwarded) {
+  if (forwarded) {
+    return *forwarded == Outcome::client_gone ? admission::Outcome::abandoned : admission::Outcome::completed;
+  }
+  const ErrorKind kind = forwarded.error().kind;
+  if (kind == ErrorKind::cancelled) return admission::Outcome::abandoned;
+  return kind == ErrorKind::deadline || kind == ErrorKind::overloaded ? admission::Outcome::dropped
+                                                                      : admission::Outcome::completed;
+}
+
+Outcome outcome_of(GatewayAdmission::Refuser refuser) {
+  switch (refuser) {
+    case GatewayAdmission::Refuser::tenant: return Outcome::refused_tenant;
+    case GatewayAdmission::Refuser::caller: return Outcome::refused_caller;
+    case GatewayAdmission::Refuser::memory: return Outcome::refused_memory;
+    case GatewayAdmission::Refuser::all: break;
+  }
+  return Outcome::refused_inflight;
 }
 
 }  // namespace
@@ -103,13 +104,9 @@ Gateway::Gateway(const GatewayConfig& config, const std::vector<net::SocketAddre
                  bounds::Ledger& ledger, unsigned processors)
     : forwarding_(config.service),
       service_(config.service),
-      inflight_(ledger, inflight_options(config.inflight)),
+      admission_(config, ledger),
       unrouted_("", processors) {
   WEIR_CHECK(addresses.size() == config.upstreams.size(), "one address for each upstream");
-  if (config.tenant) {
-    tenant_header_ = config.tenant->header;
-    tenants_ = std::make_unique<bounds::KeyedBound>(ledger, tenant_options(*config.tenant, inflight_));
-  }
   const Upstream::Parts parts{forwarding_, ledger, forward_point_, processors};
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     upstreams_.push_back(std::make_unique<Upstream>(config.upstreams[i], addresses[i], parts));
@@ -126,15 +123,7 @@ Gateway::Gateway(const GatewayConfig& config, const std::vector<net::SocketAddre
 Gateway::~Gateway() = default;
 
 void Gateway::apply(const GatewayConfig& to) {
-  // A child over its parent in between refuses nothing and admits nothing more: both
-  // are asked.
-  const std::uint64_t now = inflight_.limit();
-  if (to.inflight.limit > now) resize(inflight_, to.inflight.limit);
-  if (tenants_) {
-    const auto resized = tenants_->resize(to.tenant->inflight);
-    WEIR_CHECK(resized, resized.error().c_str());
-  }
-  if (to.inflight.limit < now) resize(inflight_, to.inflight.limit);
+  admission_.apply(to);
   for (const auto& upstream : upstreams_) {
     const UpstreamConfig* config = to.find_upstream(upstream->config().name);
     WEIR_CHECK(config != nullptr, "the upstreams are the same");
@@ -148,6 +137,7 @@ void Gateway::spawn_housekeeping(core::Scope& scope, core::Limit& tasks) {
     WEIR_CHECK(permit, "the tasks of each upstream are declared");
     scope.spawn(std::move(*permit), std::move(task));
   };
+  if (admission_.memory() != nullptr) start(admission_.memory()->run(scope.context()));
   for (const auto& upstream : upstreams_) {
     start(upstream->keep_swept(scope.context()));
     if (upstream->shares()) start(upstream->run_shared(scope.context()));
@@ -179,7 +169,7 @@ core::task<Outcome> Gateway::serve(http::Exchange& exchange, Upstream& upstream)
   const Forwarded forwarded = co_await admit_and_forward(exchange, upstream, refused);
   if (forwarded) co_return *forwarded;
   if (exchange.context().cancelled()) co_return Outcome::client_gone;
-  if (refused.by == Outcome::refused_tenant) {
+  if (refused.by == Outcome::refused_tenant || refused.by == Outcome::refused_caller) {
     co_await refuse(exchange, refused, forwarded.error());
     co_return refused.by;
   }
@@ -192,7 +182,7 @@ core::task<Outcome> Gateway::serve(http::Exchange& exchange, Upstream& upstream)
     const Result<> sent = co_await exchange.respond(head, fallback->body);
     co_return sent ? Outcome::fallback : Outcome::client_gone;
   }
-  if (refused.by == Outcome::refused_inflight || refused.at_bound) {
+  if (refused.at_bound) {
     co_await refuse(exchange, refused, forwarded.error());
     co_return refused.by;
   }
@@ -208,23 +198,14 @@ core::task<Outcome> Gateway::serve(http::Exchange& exchange, Upstream& upstream)
 // until it is clear that there is none.
 core::task<Forwarded> Gateway::admit_and_forward(http::Exchange& exchange, Upstream& upstream,
                                                  Refused& refused) {
-  bounds::KeyedBound::Permit tenant_permit;
-  if (tenants_ != nullptr) {
-    if (const auto tenant = exchange.request().headers.get(tenant_header_)) {
-      auto permit = tenants_->try_acquire(*tenant);
-      if (!permit) {
-        refused = {.by = Outcome::refused_tenant, .limit = tenants_->options().limit};
-        co_return std::unexpected(permit.error());
-      }
-      tenant_permit = std::move(*permit);
-    }
-  }
-  const Result<core::Permit> inflight = co_await inflight_.acquire(exchange.context());
-  if (!inflight) {
-    refused = {.by = Outcome::refused_inflight, .at_bound = true, .limit = inflight_.limit()};
-    co_return std::unexpected(inflight.error());
+  Result<admission::Admitted> admitted = co_await admission_.ask(exchange.context(), exchange.request());
+  if (!admitted) {
+    const GatewayAdmission::Refuser refuser = admission_.refuser(admitted.error());
+    refused = {.by = outcome_of(refuser), .at_bound = true, .limit = admission_.limit_of(refuser)};
+    co_return std::unexpected(admitted.error());
   }
   const Forwarded forwarded = co_await forward(exchange, upstream);
+  admitted->complete(verdict_of(forwarded));
   if (!forwarded) {
     refused.by = outcome_of(forwarded.error());
     refused.at_bound = forwarded.error().where == upstream.inflight().name();
@@ -308,15 +289,20 @@ core::task<void> Gateway::refuse(http::Exchange& exchange, const Refused& refuse
                                      .bound = error.where});
     co_return;
   }
-  const bool tenant = refused.by == Outcome::refused_tenant;
-  co_await send_refusal(exchange,
-                        {.status = tenant ? 429 : 503,
-                         .reason = weir::to_string(error.reason),
-                         .message = tenant ? "this tenant has as many requests inside as it may have"
-                                           : "as many requests are inside as the service can carry",
-                         .bound = error.where,
-                         .limit = refused.limit,
-                         .retry_after = std::max(kRetryAfter, error.retry_after)});
+  const bool one = refused.by == Outcome::refused_tenant || refused.by == Outcome::refused_caller;
+  std::string_view message = "as many requests are inside as the service can carry";
+  if (one) message = "this tenant has as many requests inside as it may have";
+  if (error.reason == Reason::over_rate) message = "more requests in this time than were agreed on";
+  if (refused.by == Outcome::refused_memory) message = "the service runs short of memory";
+  if (error.reason == Reason::shed)
+    message = "more comes than can be served, and what is more important goes first";
+  co_await send_refusal(exchange, {.status = one ? 429 : 503,
+                                   .reason = weir::to_string(error.reason),
+                                   .message = message,
+                                   .bound = error.where,
+                                   .limit = refused.limit,
+                                   .retry_after = std::max(kRetryAfter, error.retry_after),
+                                   .threshold = one ? 0 : admission_.all().threshold()});
 }
 
 }  // namespace weir::service

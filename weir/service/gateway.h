@@ -26,9 +26,9 @@
 #include <vector>
 
 #include "weir/bounds/bound.h"
-#include "weir/bounds/keyed_bound.h"
 #include "weir/bounds/ledger.h"
 #include "weir/http/server.h"
+#include "weir/service/admission_setup.h"
 #include "weir/service/config.h"
 #include "weir/service/forwarding.h"
 #include "weir/service/gateway_stats.h"
@@ -62,6 +62,7 @@ class Gateway final : public http::Handler {
   testing::FaultPoint& forward_point() { return forward_point_; }
 
   // Any thread.
+  const GatewayAdmission& admission() const { return admission_; }
   const RouteStats& unrouted() const { return unrouted_; }
   const std::vector<std::unique_ptr<Upstream>>& upstreams() const { return upstreams_; }
 
@@ -73,8 +74,8 @@ class Gateway final : public http::Handler {
   // Who has refused a request, or failed it.
   struct Refused {
     Outcome by = Outcome::internal;
-    bool at_bound = false;  // a bound of ours, whose limit is:
-    std::uint64_t limit = 0;
+    bool at_bound = false;    // a bound of ours, whose limit is:
+    std::uint64_t limit = 0;  // 0: none to tell
   };
 
   Upstream* find_upstream(std::string_view path) const;
@@ -86,14 +87,12 @@ class Gateway final : public http::Handler {
   core::task<bool> serve_stale(http::Exchange& exchange, Upstream& upstream);
   core::task<bool> respond_stored(http::Exchange& exchange, const StoredReply& stored, Duration age,
                                   resilience::Freshness freshness);
-  static core::task<void> refuse(http::Exchange& exchange, const Refused& refused, const Error& error);
+  core::task<void> refuse(http::Exchange& exchange, const Refused& refused, const Error& error);
 
   // Constant after construction, and safe to call from any processor.
   const Forwarding forwarding_;
   const std::string service_;
-  bounds::Bound inflight_;
-  std::unique_ptr<bounds::KeyedBound> tenants_;  // null: no tenant bound is declared
-  std::string tenant_header_;
+  GatewayAdmission admission_;
   std::vector<std::unique_ptr<Upstream>> upstreams_;
   std::vector<Route> routes_;  // longest match first
   RouteStats unrouted_;

@@ -30,8 +30,9 @@ constexpr int kExitUsage = 2;
 constexpr int kExitInterrupted = 130;
 // Scrapers and people; each connection costs a descriptor and some kilobytes.
 constexpr std::uint64_t kAdminConnections = 64;
-// Three listeners, the signals, a reload by one, and the caller's own.
-constexpr std::uint64_t kServeTasks = 6;
+// Three listeners, the signals, a reload by one, the watch on memory, and the
+// caller's own.
+constexpr std::uint64_t kServeTasks = 7;
 
 // Where the upstreams are; those that are embedded are not known yet.
 using Addresses = std::vector<std::optional<net::SocketAddress>>;
@@ -90,12 +91,10 @@ class GatewayRun {
         options_(options),
         runtime_(runtime),
         addresses_(addresses),
-        tasks_(
-            ledger_,
-            {.name = "gateway-tasks",
-             .limit = kServeTasks + Upstream::kTasks * config.upstreams.size(),
-             .because =
-                 "three listeners, the signals, a reload by one, what runs beside, two for each upstream"}),
+        tasks_(ledger_, {.name = "gateway-tasks",
+                         .limit = kServeTasks + Upstream::kTasks * config.upstreams.size(),
+                         .because = "three listeners, the signals, a reload by one, the watch on memory, "
+                                    "what runs beside, two for each upstream"}),
         admin_({.service = config.service,
                 .ledger = ledger_,
                 .expose = [this](observe::Exposition& page) { expose(page); },

@@ -7,6 +7,8 @@ std::string_view to_string(Outcome outcome) {
     case Outcome::forwarded: return "forwarded";
     case Outcome::no_route: return "no_route";
     case Outcome::refused_tenant: return "refused_tenant";
+    case Outcome::refused_caller: return "refused_caller";
+    case Outcome::refused_memory: return "refused_memory";
     case Outcome::refused_inflight: return "refused_inflight";
     case Outcome::refused_upstream: return "refused_upstream";
     case Outcome::refused_breaker: return "refused_breaker";

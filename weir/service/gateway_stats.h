@@ -17,6 +17,8 @@ enum class Outcome : std::uint8_t {
   forwarded,             // the upstream's answer, whatever its status, was handed on whole
   no_route,              // 404
   refused_tenant,        // 429
+  refused_caller,        // 429
+  refused_memory,        // 503: memory runs short
   refused_inflight,      // 503
   refused_upstream,      // 503: the upstream's own bound
   refused_breaker,       // 503: the upstream fails and is not asked

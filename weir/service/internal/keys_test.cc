@@ -36,6 +36,13 @@ Flat full() {
           {"upstreams.u.url", "'http://a'"},
           {"upstreams.u.inflight", "50"},
           {"upstreams.u.because", "b"},
+          {"bounds.tenant.rate.limit", "100"},
+          {"bounds.caller.key", "'header:Y'"},
+          {"bounds.caller.because", "b"},
+          {"bounds.caller.rate.limit", "100"},
+          {"bounds.priority.key", "'header:Z'"},
+          {"bounds.priority.shares.low", "0.01"},
+          {"bounds.memory.shed_at", "0.8"},
           {"upstreams.u.queue.depth", "1"},
           {"upstreams.u.retry.tries", "3"},
           {"upstreams.u.budget.share", "0.2"},
@@ -73,6 +80,8 @@ std::string yaml_with(std::string path, const std::string& value) {
   };
   name_for("upstreams", "u");
   name_for("routes", "0");
+  name_for("bounds.tenant.overrides", "t");
+  name_for("bounds.priority.classes", "c");
   Flat flat = full();
   std::erase_if(flat, [&path](const auto& entry) { return entry.first.starts_with(path + "."); });
   flat[path] = value;
@@ -143,6 +152,7 @@ TEST(Keys, AreAllComparedOnAReload) {
     ASSERT_TRUE(least && most) << key.path;
     std::string path(key.path);
     if (path.starts_with("upstreams.*")) path.replace(10, 1, "u");
+    if (path.starts_with("bounds.tenant.overrides.*")) path.replace(24, 1, "t");
     EXPECT_THAT(config_changes(least->config, most->config),
                 testing::Contains(testing::Field(&ConfigChange::key, path)))
         << key.path;
