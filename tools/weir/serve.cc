@@ -91,7 +91,10 @@ int serve(const ServeOptions& options) {
                  config.listen.text().c_str());
     return kUsage;
   }
-  service::GatewayRunOptions run{.processors = options.processors, .announce = announce};
+  service::GatewayRunOptions run{.processors = options.processors,
+                                 .over_budget = options.over_budget == "warn",
+                                 .show_proof = options.show_proof,
+                                 .announce = announce};
   std::unique_ptr<ServeChaos> chaos;
   if (!options.chaos.empty()) {
     chaos = ServeChaos::load(options.chaos, options.processors);
@@ -123,6 +126,12 @@ void add_serve(CLI::App& app, int& exit_code) {
   verb->add_option("--chaos", options->chaos,
                    "Play this scenario of faults inside the gateway; it is said loudly, and taken back")
       ->type_name("scenario.yaml");
+  verb->add_flag("--proof", options->show_proof,
+                 "Print what the bounds allow at worst against what the machine has");
+  verb->add_option("--over-budget", options->over_budget,
+                   "Where that is more: refuse to start, or warn and go on")
+      ->check(CLI::IsMember({"refuse", "warn"}))
+      ->capture_default_str();
   verb->add_flag("--print-config", options->print_config,
                  "Print the bounds file that would be used, and end");
   verb->footer(

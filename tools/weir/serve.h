@@ -22,6 +22,8 @@ struct ServeOptions {
   std::string chaos;                  // a scenario to play meanwhile; empty: none
   unsigned processors = 0;
   bool print_config = false;
+  bool show_proof = false;
+  std::string over_budget = "refuse";  // or "warn"
 };
 
 // Serves until it is told to stop.

@@ -66,6 +66,11 @@ Admin::Page Admin::page_for(const http::RequestHead& request) const {
 }
 
 Admin::Page Admin::bounds_page(const http::RequestHead& request) const {
+  if (options_.proof) {
+    const std::string_view target = request.target;
+    if (target.ends_with("?proof")) return {200, kText, options_.proof().table()};
+    if (target.ends_with("?proof=json")) return {200, kJson, options_.proof().json()};
+  }
   const auto rows = options_.ledger.snapshot();
   if (wants_html(request)) return {200, kHtml, bounds_html(options_.service, rows, notice())};
   return {200, kJson, bounds_json(options_.service, rows)};

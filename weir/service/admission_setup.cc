@@ -15,6 +15,7 @@
 #include "weir/admission/vegas.h"
 #include "weir/base/check.h"
 #include "weir/core/now.h"
+#include "weir/service/footprint.h"
 
 namespace weir::service {
 namespace {
@@ -58,7 +59,9 @@ CostClass::Options class_options(const GatewayConfig& config) {
                              .queue = make_order(config),
                              .queue_depth = config.inflight.queue.depth,
                              .queue_wait = config.inflight.queue.wait,
-                             .because = config.inflight.because};
+                             .because = config.inflight.because,
+                             .each = request_bytes(config.server),
+                             .each_queued = queued_request_bytes()};
   if (config.priority) options.shedder.shares = config.priority->shares;
   return options;
 }

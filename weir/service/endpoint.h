@@ -17,6 +17,7 @@ struct EndpointOptions {
   std::string name;               // of the bound on its connections
   std::uint64_t connections = 0;  // open at once; no default
   std::string because;
+  Bytes each = {};  // what one connection may hold; 0: not declared
 };
 
 class Endpoint {
@@ -26,7 +27,8 @@ class Endpoint {
       : connections_(ledger, {.name = std::move(options.name),
                               .unit = bounds::Unit::connections,
                               .limit = options.connections,
-                              .because = std::move(options.because)}),
+                              .because = std::move(options.because),
+                              .each = options.each}),
         server_(server, handler, connections_) {}
 
   // Listens on every processor; afterwards local() is known. By a task.

@@ -15,9 +15,51 @@ void expose_route(const RouteStats& stats, observe::Exposition& page) {
   }
 }
 
+// As a pool of requests inside the gateway: what asks, what is in, what came of it.
+void expose_class(const admission::CostClass& of, observe::Exposition& page) {
+  const admission::CostClass::Stats stats = of.stats();
+  const observe::Labels labels{{"pool", of.name()}};
+  page.gauge("pool_capacity", "Requests that may be inside at once, now.", labels, number(stats.limit));
+  page.gauge("pool_inflight", "Requests inside.", labels, number(stats.in_flight));
+  page.gauge("pool_queue_depth", "Requests that wait to be let in.", labels, number(stats.queued));
+  page.counter("pool_submitted_total", "Requests that asked to be let in: what is offered.", labels,
+               number(stats.offered));
+  page.counter("pool_admitted_total", "Requests that were let in.", labels, number(stats.admitted));
+  const auto completed = [&](const char* outcome, std::uint64_t count) {
+    page.counter("pool_completed_total", "Requests that were let in and have ended, by what came of them.",
+                 {{"pool", of.name()}, {"outcome", outcome}}, number(count));
+  };
+  completed("good", stats.good);
+  completed("dropped", stats.dropped);
+  completed("wasted", stats.wasted);
+  page.counter("pool_abandoned_total", "Requests whose client left while they waited.", labels,
+               number(stats.abandoned));
+  for (const Reason reason : admission::CostClass::kReasons) {
+    page.counter("pool_refused_total", "Requests that were refused, evicted and expired ones included.",
+                 {{"pool", of.name()}, {"reason", std::string(weir::to_string(reason))}},
+                 number(stats.refused_for(reason)));
+  }
+  const auto seconds = [](Duration span) { return std::chrono::duration<double>(span).count(); };
+  page.gauge("pool_queue_delay_seconds", "From being let in to running, lately.", labels,
+             seconds(stats.queue_delay));
+  page.gauge("pool_wait_seconds", "In the queue, of those who were served, lately.", labels,
+             seconds(stats.wait));
+  page.gauge("pool_service_seconds", "What nine in ten take at least; 0: not known.", labels,
+             seconds(stats.service_time));
+  page.gauge("pool_threshold", "Priority levels below it are shed; 0: none is.", labels,
+             number(stats.threshold));
+}
+
+void expose_memory(const admission::MemoryGuard& guard, observe::Exposition& page) {
+  const admission::MemoryGuard::Stats stats = guard.stats();
+  page.gauge("weir_memory_used_share", "Of the memory that the guard watches.", {}, stats.used_share());
+  page.gauge("weir_memory_refused_below", "Priority levels below it are refused; 0: none is.", {},
+             number(stats.below));
+}
+
 void expose_breaker(const observe::Labels& labels, const resilience::CircuitBreaker::Stats& stats,
                     observe::Exposition& page) {
-  page.gauge("circuit_breaker_state", "0: closed, 1: open, 2: half open.", labels,
+  page.gauge("circuit_breaker_state", "0: closed, 1: half open, 2: open.", labels,
              static_cast<double>(stats.state));
   page.counter("circuit_breaker_opened_total", "Times it opened.", labels, number(stats.opened));
 }
@@ -94,6 +136,8 @@ void expose_layers(const Upstream& upstream, observe::Exposition& page) {
 }  // namespace
 
 void expose_gateway(const Gateway& gateway, observe::Exposition& page) {
+  expose_class(gateway.admission().all(), page);
+  if (const admission::MemoryGuard* memory = gateway.admission().memory()) expose_memory(*memory, page);
   expose_route(gateway.unrouted(), page);
   const auto& upstreams = gateway.upstreams();
   for (const auto& upstream : upstreams) expose_route(upstream->stats(), page);

@@ -3,13 +3,17 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "weir/base/json_text.h"
 #include "weir/bounds/ledger.h"
+#include "weir/bounds/machine.h"
+#include "weir/bounds/proof.h"
 #include "weir/core/now.h"
 #include "weir/core/runtime.h"
 #include "weir/core/signals.h"
@@ -19,6 +23,7 @@
 #include "weir/service/admin.h"
 #include "weir/service/demo_upstream.h"
 #include "weir/service/endpoint.h"
+#include "weir/service/footprint.h"
 #include "weir/service/gateway.h"
 #include "weir/service/gateway_metrics.h"
 #include "weir/service/reload.h"
@@ -100,11 +105,14 @@ class GatewayRun {
                 .expose = [this](observe::Exposition& page) { expose(page); },
                 .overview = [this] { return overview(); },
                 .notice = options.notice,
+                .proof = [this] { return proof(); },
                 .reload = [this](core::Context& context) { return reloader_.reload(context); }}),
-        admin_endpoint_(
-            ledger_,
-            {.name = "admin-connections", .connections = kAdminConnections, .because = "scrapers and people"},
-            {}, admin_),
+        admin_endpoint_(ledger_,
+                        {.name = "admin-connections",
+                         .connections = kAdminConnections,
+                         .because = "scrapers and people",
+                         .each = connection_bytes({})},
+                        {}, admin_),
         reloader_(config, {.load = options.load,
                            .apply = [this](const GatewayConfig& to) { apply(to); },
                            .announce = options.announce}),
@@ -122,6 +130,9 @@ class GatewayRun {
   core::task<> drain();
   core::task<> serve_public();
   core::task<> interrupt_on_signal(core::SignalSet& signals);
+  // What the bounds allow at worst against what the machine has.
+  bounds::Proof proof() const;
+  bool fits_the_machine();
   core::task<> reload_on_signal(core::SignalSet& hangups);
   void apply(const GatewayConfig& to);
   Duration drain_deadline() const { return Duration(drain_deadline_.load(std::memory_order_relaxed)); }
@@ -155,6 +166,7 @@ class GatewayRun {
   std::optional<core::Context> public_context_;
   std::optional<core::Context> drain_context_;
   std::optional<core::Context> serving_context_;
+  std::vector<std::unique_ptr<bounds::Ledger::Cost>> costs_;
   testing::FaultInjector faults_;  // after the points that it knows
 };
 
@@ -188,11 +200,12 @@ bool GatewayRun::open_all() {
   gateway_.emplace(config_, targets, ledger_, runtime_.processors());
   faults_.add(gateway_->forward_point());
   faults_.add(demo_.answer_point());
-  public_endpoint_.emplace(
-      ledger_,
-      EndpointOptions{
-          .name = "connections", .connections = config_.server.connections, .because = "server.connections"},
-      server_options(config_.server), *gateway_);
+  public_endpoint_.emplace(ledger_,
+                           EndpointOptions{.name = "connections",
+                                           .connections = config_.server.connections,
+                                           .because = "server.connections",
+                                           .each = connection_bytes(config_.server)},
+                           server_options(config_.server), *gateway_);
   return open(*public_endpoint_, config_.listen) && open(admin_endpoint_, config_.admin);
 }
 
@@ -218,7 +231,7 @@ core::task<> GatewayRun::run(core::Scope& root) {
     exit_code_ = 4;
     co_return;
   }
-  if (!open_all()) {
+  if (!open_all() || !fits_the_machine()) {
     exit_code_ = kExitUsage;
     co_return;
   }
@@ -290,6 +303,34 @@ core::task<> GatewayRun::interrupt_on_signal(core::SignalSet& signals) {
   if (!co_await signals.next(*drain_context_)) co_return;
   exit_code_ = kExitInterrupted;
   drain_context_->cancel();
+}
+
+bounds::Proof GatewayRun::proof() const {
+  std::vector<bounds::Row> rows = ledger_.snapshot();
+  for (bounds::Row& row : rows) {
+    // A limit that a limiter moves may come to be the most it may be.
+    if (row.name == "inflight") row.limit = std::max<std::uint64_t>(row.limit, config_.inflight.limit);
+  }
+  return bounds::prove(rows, ledger_.costs(), bounds::Machine::read());
+}
+
+bool GatewayRun::fits_the_machine() {
+  for (bounds::CostRow& cost : shared_costs(config_)) {
+    costs_.push_back(std::make_unique<bounds::Ledger::Cost>(ledger_, std::move(cost)));
+  }
+  costs_.push_back(std::make_unique<bounds::Ledger::Cost>(ledger_, process_cost(runtime_.processors())));
+  const bounds::Proof proof = this->proof();
+  const auto announce_lines = [this](std::string_view text) {
+    while (!text.empty()) {
+      const std::size_t end = std::min(text.find('\n'), text.size());
+      options_.announce(text.substr(0, end));
+      text.remove_prefix(std::min(end + 1, text.size()));
+    }
+  };
+  if (options_.show_proof) announce_lines(proof.table());
+  if (proof.fits()) return true;
+  announce_lines(options_.over_budget ? proof.warning() : proof.refusal());
+  return options_.over_budget;
 }
 
 core::task<> GatewayRun::reload_on_signal(core::SignalSet& hangups) {

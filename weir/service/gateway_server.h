@@ -37,6 +37,11 @@ inline constexpr std::array<std::string_view, 2> kGatewayFaultPoints{"gateway.fo
 struct GatewayRunOptions {
   // How many processors; 0: what the machine or the container gives.
   unsigned processors = 0;
+  // Whether to go on, with a loud warning, where the bounds allow more at worst than
+  // the machine has.
+  bool over_budget = false;
+  // Announce the table of the proof at start-up.
+  bool show_proof = false;
   // Is given each line of the program's own news: addresses, the drain.
   std::function<void(std::string_view line)> announce;
   // A task of the caller's beside the gateway, from when it serves.
@@ -50,7 +55,8 @@ struct GatewayRunOptions {
 
 // The signals must be blocked in the calling thread before it starts others.
 // The exit code: 0 after a drain, also one that had to cut off what was late;
-// 2 when an address cannot be resolved or listened on, which is announced; 130
+// 2 when an address cannot be resolved or listened on, or the bounds allow more
+// than the machine has, which is announced; 130
 // after a second signal.
 int run_gateway(const GatewayConfig& config, const GatewayRunOptions& options);
 

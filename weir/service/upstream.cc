@@ -9,6 +9,7 @@
 
 #include "weir/base/check.h"
 #include "weir/core/now.h"
+#include "weir/service/footprint.h"
 
 namespace weir::service {
 namespace {
@@ -105,7 +106,12 @@ Upstream::Upstream(const UpstreamConfig& config, const net::SocketAddress& addre
                                .limit = config.inflight,
                                .queue_depth = config.queue.depth,
                                .queue_wait = config.queue.wait,
-                               .because = config.because}),
+                               .because = config.because,
+                               .each = upstream_request_bytes(),
+                               .each_queued = queued_request_bytes(),
+                               .descriptors_each = 1,
+                               .ports_each = 1,
+                               .ports_to = address.to_string()}),
       client_(address, client_options(config)),
       stats_(config.name, parts.processors),
       policy_(make_policy(config)),

@@ -68,8 +68,8 @@ constexpr std::array kKeys{
     KeySpec{"bounds.priority.shares.critical", decimal, false, 0, 800'000, "0.05"},
     KeySpec{"bounds.memory", section, false, 0, 0, "{ limit: 512MiB }"},
     KeySpec{"bounds.memory.limit", bytes, false, 0, kTiB, "512MiB"},
-    KeySpec{"bounds.memory.shed_at", decimal, false, 100'000, 990'000, "0.8"},
-    KeySpec{"bounds.memory.refuse_at", decimal, false, 110'000, kMillion, "0.97"},
+    KeySpec{"bounds.memory.shed_at", decimal, false, 100'000, 960'000, "0.8"},
+    KeySpec{"bounds.memory.refuse_at", decimal, false, 810'000, kMillion, "0.97"},
 
     KeySpec{"upstreams", names, true, 1, 1'000,
             "{ catalog: { url: \"http://127.0.0.1:9001\", inflight: 50 } }"},

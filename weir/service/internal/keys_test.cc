@@ -109,7 +109,8 @@ TEST(Keys, AreUniqueAndBelowKeysThatAreMaps) {
     EXPECT_LT(above->kind, KeyKind::number) << key.path;
   }
   EXPECT_EQ(config_schema().find("bounds.inflight.limt"), nullptr);
-  EXPECT_THAT(config_schema().below("bounds"), ElementsAreArray({"inflight", "tenant"}));
+  EXPECT_THAT(config_schema().below("bounds"),
+              ElementsAreArray({"inflight", "tenant", "caller", "priority", "memory"}));
 }
 
 TEST(Keys, AreAllRead) {
