@@ -15,6 +15,10 @@ TemporaryFile::TemporaryFile(const std::string& text)
   const int fd = mkstemp(path_.data());
   WEIR_CHECK(fd >= 0, "no temporary file");
   ::close(fd);
+  write(text);
+}
+
+void TemporaryFile::write(const std::string& text) const {
   std::ofstream file(path_);
   file << text;
   file.close();

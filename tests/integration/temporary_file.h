@@ -17,6 +17,9 @@ class TemporaryFile {
   TemporaryFile(const TemporaryFile&) = delete;
   TemporaryFile& operator=(const TemporaryFile&) = delete;
 
+  // CHECKs that it can.
+  void write(const std::string& text) const;
+
   const std::string& path() const { return path_; }
 
  private:

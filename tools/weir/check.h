@@ -16,7 +16,10 @@ void add_check(CLI::App& app, int& exit_code);
 
 struct CheckOptions {
   std::vector<std::string> files;
+  std::vector<std::string> overlays;  // put on each of them, the last on top
+  std::string against;                // a file that runs: what would change; empty: not asked
   bool json = false;
+  bool print = false;  // the file as it is with its overlays, and where each value is from
 };
 
 // Checks the files in their order and prints to stdout. kUsage where one has an

@@ -84,6 +84,27 @@ TEST_F(Check, GoesThroughAllFilesWhateverIsWrongWithOne) {
   EXPECT_THAT(outcome.out, EndsWith(right_ + ": ok\n"));
 }
 
+TEST_F(Check, PutsOverlaysOnAFileAndSaysWhereEachValueComesFrom) {
+  const std::string over = folder_ / "over.yaml";
+  std::ofstream(over) << "bounds: { inflight: { limit: 77 } }\n";
+  const Outcome outcome = run({"check", right_, "--overlay", over});
+  EXPECT_EQ(outcome.exit_code, kPass);
+  EXPECT_THAT(outcome.out, HasSubstr("     77  "));
+  const Outcome printed = run({"check", "--print", "--overlay", over, right_});
+  EXPECT_EQ(printed.exit_code, kPass);
+  EXPECT_THAT(printed.out, HasSubstr("limit: 77 "));
+  EXPECT_THAT(printed.out, HasSubstr("# " + over + ":1:30\n"));
+  EXPECT_THAT(printed.out, HasSubstr("# " + right_ + ":"));
+}
+
+TEST_F(Check, TellsAnOverlaysMistakeAtItsPlaceInTheOverlay) {
+  const std::string over = folder_ / "over.yaml";
+  std::ofstream(over) << "bounds: { inflight: { limit: 0 } }\n";
+  const Outcome outcome = run({"check", right_, "--overlay", over});
+  EXPECT_EQ(outcome.exit_code, kUsage);
+  EXPECT_THAT(outcome.out, StartsWith(over + ":1:30: error: bounds.inflight.limit is 0"));
+}
+
 TEST_F(Check, PrintsOneLineOfJsonForEachFile) {
   const Outcome outcome = run({"check", "--json", wrong_, right_});
   EXPECT_EQ(outcome.exit_code, kUsage);

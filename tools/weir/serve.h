@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -14,12 +15,15 @@ namespace weir::tools {
 void add_serve(CLI::App& app, int& exit_code);
 
 struct ServeOptions {
-  std::string file;    // empty: the demo's
-  std::string listen;  // empty: the file's
-  std::string admin;   // empty: the file's
-  std::string chaos;   // a scenario to play meanwhile; empty: none
+  std::string file;                   // empty: the demo's
+  std::vector<std::string> overlays;  // put on the file, the last on top
+  std::string listen;                 // empty: the file's
+  std::string admin;                  // empty: the file's
+  std::string chaos;                  // a scenario to play meanwhile; empty: none
   unsigned processors = 0;
   bool print_config = false;
+  bool show_proof = false;
+  std::string over_budget = "refuse";  // or "warn"
 };
 
 // Serves until it is told to stop.

@@ -131,6 +131,10 @@ class Client {
   // Without it they are found when others are used, so that some stay open
   // while there are no requests at all. Its owner spawns it.
   core::task<void> keep_swept(core::Context& context);
+  // As ConnectionPool::resize().
+  void resize_pool(std::uint32_t connections_max, std::uint32_t idle_max) {
+    pool_.resize(connections_max, idle_max);
+  }
   // For a shutdown that waits for nothing. Later requests open new ones.
   void close_idle() { pool_.close_idle(); }
 

@@ -63,7 +63,8 @@ void ConnectionPool::Lease::drop_stale() {
   pool_->count_locked(CloseCause::stale);
 }
 
-ConnectionPool::ConnectionPool(const Options& options) : options_(options) {
+ConnectionPool::ConnectionPool(const Options& options)
+    : options_(options), connections_max_(options.connections_max), idle_max_(options.idle_max) {
   WEIR_CHECK(options.connections_max > 0, "a pool without connections serves nobody");
   idle_.reserve(std::min(options.idle_max, options.connections_max) + 1);
 }
@@ -84,7 +85,7 @@ Result<ConnectionPool::Lease> ConnectionPool::acquire() {
 
 Result<ConnectionPool::Lease> ConnectionPool::acquire_new() {
   const std::lock_guard guard(lock_);
-  if (idle_.size() + in_use_ >= options_.connections_max) {
+  if (idle_.size() + in_use_ >= connections_max_) {
     ++refusals_;
     return fail(ErrorKind::overloaded, Reason::at_limit, "upstream connections");
   }
@@ -133,20 +134,22 @@ void ConnectionPool::give_back(Owned connection) {
   }
   const TimePoint now = core::now();
   std::optional<CloseCause> cause = connection->settle();
-  if (!cause && options_.idle_max == 0) cause = CloseCause::surplus;
   if (!cause && now - connection->opened() >= options_.lifetime) cause = CloseCause::lifetime;
   if (!cause) connection->mark_idle(now);
   Owned closing;  // outlives the lock
   {
     const std::lock_guard guard(lock_);
     --in_use_;
+    if (!cause && (idle_max_ == 0 || idle_.size() + in_use_ >= connections_max_)) {
+      cause = CloseCause::surplus;
+    }
     if (cause) {
       count_locked(*cause);
       closing = std::move(connection);
       return;
     }
     closing = take_expired_locked(now);
-    if (closing == nullptr && idle_.size() >= options_.idle_max) {
+    if (closing == nullptr && idle_.size() >= idle_max_) {
       closing = std::move(idle_.front());
       idle_.erase(idle_.begin());
       count_locked(CloseCause::surplus);
@@ -161,6 +164,31 @@ ConnectionPool::Owned ConnectionPool::take_expired_locked(TimePoint now) {
   idle_.erase(idle_.begin());
   count_locked(CloseCause::idle_timeout);
   return expired;
+}
+
+ConnectionPool::Owned ConnectionPool::take_surplus_locked() {
+  if (idle_.empty()) return nullptr;
+  if (idle_.size() <= idle_max_ && idle_.size() + in_use_ <= connections_max_) return nullptr;
+  Owned surplus = std::move(idle_.front());
+  idle_.erase(idle_.begin());
+  count_locked(CloseCause::surplus);
+  return surplus;
+}
+
+void ConnectionPool::resize(std::uint32_t connections_max, std::uint32_t idle_max) {
+  WEIR_CHECK(connections_max > 0, "a pool without connections serves nobody");
+  {
+    const std::lock_guard guard(lock_);
+    connections_max_ = connections_max;
+    idle_max_ = idle_max;
+    idle_.reserve(std::min(idle_max, connections_max) + 1);
+  }
+  for (;;) {
+    Owned surplus;  // closed without the lock
+    const std::lock_guard guard(lock_);
+    surplus = take_surplus_locked();
+    if (surplus == nullptr) return;
+  }
 }
 
 std::size_t ConnectionPool::sweep() {

@@ -109,6 +109,10 @@ class ConnectionPool {
   // Errors: overloaded (at_limit).
   Result<Lease> acquire_new();
 
+  // Takes effect at once; connections in use above the new number are not closed,
+  // idle ones are. `connections_max`: at least 1. Callable from any task.
+  void resize(std::uint32_t connections_max, std::uint32_t idle_max);
+
   // Closes idle connections that are past their time; how many.
   std::size_t sweep();
   // Closes all idle ones.
@@ -131,8 +135,12 @@ class ConnectionPool {
   void give_back(Owned connection);
   void count_locked(CloseCause cause) { ++closed_[static_cast<std::size_t>(cause)]; }
 
-  const Options options_;
+  Owned take_surplus_locked();
+
+  const Options options_;    // but for the two below
   mutable std::mutex lock_;  // guards all below
+  std::uint32_t connections_max_;
+  std::uint32_t idle_max_;
   std::vector<Owned> idle_;  // the one that became idle first comes first
   std::uint32_t in_use_ = 0;
   std::uint64_t reuses_ = 0;

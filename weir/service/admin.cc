@@ -28,7 +28,14 @@ bool wants_html(const http::RequestHead& request) {
 core::task<void> Admin::handle(http::Exchange& exchange) {
   http::ResponseHead head;
   Page page;
-  if (exchange.request().method == "GET" || exchange.request().method == "HEAD") {
+  const bool reload = options_.reload && path_of(exchange.request().target) == "/-/reload";
+  if (reload && exchange.request().method == "POST") {
+    ReloadResult result = co_await options_.reload(exchange.context());
+    page = {result.ok ? 200 : 409, kText, std::move(result.text)};
+  } else if (reload) {
+    page = {405, kText, "only POST\n"};
+    head.headers.add("Allow", "POST");
+  } else if (exchange.request().method == "GET" || exchange.request().method == "HEAD") {
     page = page_for(exchange.request());
   } else {
     page = {405, kText, "only GET and HEAD\n"};
@@ -59,6 +66,11 @@ Admin::Page Admin::page_for(const http::RequestHead& request) const {
 }
 
 Admin::Page Admin::bounds_page(const http::RequestHead& request) const {
+  if (options_.proof) {
+    const std::string_view target = request.target;
+    if (target.ends_with("?proof")) return {200, kText, options_.proof().table()};
+    if (target.ends_with("?proof=json")) return {200, kJson, options_.proof().json()};
+  }
   const auto rows = options_.ledger.snapshot();
   if (wants_html(request)) return {200, kHtml, bounds_html(options_.service, rows, notice())};
   return {200, kJson, bounds_json(options_.service, rows)};

@@ -5,9 +5,12 @@
 //   /readyz        200; 503 from the beginning of the drain on
 //   /metrics       for Prometheus
 //   /debug/bounds  the ledger: a page for browsers, JSON for the rest
-//                  (?format=json and ?format=html insist)
+//                  (?format=json and ?format=html insist); ?proof: what they allow
+//                  at worst against what the machine has, as text, ?proof=json as JSON
+//   /-/reload      POST: reads the configuration again; 200 and what changed, or
+//                  409 and why nothing did
 //
-// Only GET and HEAD. What cannot be served is answered with what can.
+// Else only GET and HEAD. What cannot be served is answered with what can.
 #pragma once
 
 #include <atomic>
@@ -16,8 +19,10 @@
 #include <string_view>
 
 #include "weir/bounds/ledger.h"
+#include "weir/bounds/proof.h"
 #include "weir/http/server.h"
 #include "weir/observe/exposition.h"
+#include "weir/service/reload.h"
 
 namespace weir::service {
 
@@ -32,6 +37,10 @@ class Admin final : public http::Handler {
     std::function<std::string()> overview;
     // What stands at the top of every page for people; empty text: nothing.
     std::function<std::string()> notice;
+    // For /debug/bounds?proof; none: that is not offered.
+    std::function<bounds::Proof()> proof;
+    // Reads the configuration again; none: that is not offered.
+    std::function<core::task<ReloadResult>(core::Context&)> reload;
   };
 
   explicit Admin(Options options) : options_(std::move(options)) {}

@@ -134,6 +134,11 @@ void expose_bounds(std::span<const bounds::Row> rows, observe::Exposition& page)
   const auto number = [](std::uint64_t value) { return static_cast<double>(value); };
   for (const bounds::Row& row : rows) {
     const observe::Labels labels{{"bound", row.name}};
+    // By the names that dashboards of semaphores know.
+    page.gauge("semaphore_holders", "Units held; weir_bound_in_use by another name.",
+               {{"semaphore", row.name}}, number(row.in_use));
+    page.gauge("semaphore_waiters", "Tasks that wait; weir_bound_queue_depth by another name.",
+               {{"semaphore", row.name}}, number(row.queue_depth));
     page.gauge("weir_bound_limit", "Units that may be held at once.", labels, number(row.limit));
     page.gauge("weir_bound_in_use", "Units held.", labels, number(row.in_use));
     page.gauge("weir_bound_peak", "Most units held at once since the start.", labels, number(row.peak));

@@ -96,7 +96,7 @@ void append_findings(std::string_view name, const Diagnostics& findings, Severit
     if (item.severity != severity) continue;
     out += first ? "{\"file\": " : ", {\"file\": ";
     first = false;
-    append_json_string(findings.file(), out);
+    append_json_string(findings.file(item.place), out);
     out += fmt::format(", \"line\": {}, \"column\": {}", item.place.line, item.place.column);
     append_field("severity", to_string(severity), out);
     append_field("message", item.fault.message, out);

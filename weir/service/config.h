@@ -13,9 +13,13 @@
 // The functions read a file and touch nothing else; callable from any thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <expected>
+#include <functional>
+#include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +28,8 @@
 #include "weir/base/units.h"
 #include "weir/service/address.h"
 #include "weir/service/diagnostics.h"
+#include "weir/service/upstream_config.h"
+#include "weir/service/yaml_tree.h"
 
 namespace weir::service {
 
@@ -35,6 +41,9 @@ struct QueueConfig {
   // How long one may wait before it is refused. A client that has waited longer
   // is often gone; 50 ms is about what a person does not notice.
   Duration wait = 50ms;
+  // Who of those that wait is served next: fifo, codel (first come until the queue
+  // stands, then the newest), priority, fair (among tenants). Of bounds.inflight only.
+  std::string order = "fifo";
 
   bool operator==(const QueueConfig&) const = default;
 };
@@ -43,9 +52,24 @@ struct QueueConfig {
 struct InflightConfig {
   std::uint32_t limit = 0;  // requests; no default: it is what the file is for
   QueueConfig queue;
-  std::string because;  // why this number; empty where the file does not say
+  std::string because = {};  // why this number; empty where the file does not say
+  // What moves the limit, in [min, limit]: fixed (nothing), queue_delay, gradient2,
+  // vegas, aimd.
+  std::string limiter = "fixed";
+  std::uint32_t min = 1;
+  std::uint32_t initial = 0;   // 0, by default: a quarter of the limit, and at least min
+  Duration objective = 100ms;  // of queue_delay: what a request may take
 
   bool operator==(const InflightConfig&) const = default;
+};
+
+// So many requests in so much time, and so many at once.
+struct RateConfig {
+  std::uint32_t limit = 0;  // no default
+  Duration per = 1s;
+  std::uint32_t burst = 0;  // by default as many as limit
+
+  bool operator==(const RateConfig&) const = default;
 };
 
 // The same for each tenant, told apart by a request header.
@@ -55,9 +79,42 @@ struct TenantConfig {
   std::uint32_t inflight = 0;  // requests of one tenant at once; no default
   // Tenants remembered at once: each costs memory, and clients choose the keys.
   std::uint32_t keys_max = 100'000;
-  std::string because;
+  std::string because = {};
+  std::optional<RateConfig> rate = {};
+  std::map<std::string, std::uint32_t, std::less<>> overrides = {};  // `inflight` of single tenants
 
   bool operator==(const TenantConfig&) const = default;
+};
+
+// A rate for each calling service, told apart by another header.
+struct CallerConfig {
+  std::string header;
+  RateConfig rate;
+  std::uint32_t keys_max = 100'000;
+  std::string because;
+
+  bool operator==(const CallerConfig&) const = default;
+};
+
+// How important a request is, by a header: sheddable, low, normal, high, critical, or
+// a word of the operator's for one of these. The least important goes first.
+struct PriorityConfig {
+  std::string header;
+  std::string fallback = "normal";                          // without the header, or with a word that is none
+  std::map<std::string, std::string, std::less<>> classes;  // the operator's words
+  // Of the capacity, for each of the five whatever comes above it.
+  std::array<double, 5> shares = {0.01, 0.01, 0.02, 0.05, 0.05};
+
+  bool operator==(const PriorityConfig&) const = default;
+};
+
+// Refuses by importance as memory runs short.
+struct MemoryConfig {
+  Bytes limit = {};         // of the process; 0: only the container's or the machine's counts
+  double shed_at = 0.80;    // of it: from here on the least important are refused
+  double refuse_at = 0.97;  // and from here on all
+
+  bool operator==(const MemoryConfig&) const = default;
 };
 
 // The connections to one upstream. As many are open as requests are in flight,
@@ -86,6 +143,16 @@ struct UpstreamConfig {
   Duration timeout = 10s;
   ConnectionsConfig connections;
   std::string because;
+  QueueConfig queue = {};  // where requests wait for `inflight`; they hold the gateway's own meanwhile
+
+  std::optional<RetryConfig> retry = {};
+  std::optional<RetryBudgetConfig> budget = {};  // none: as it is by default, where something needs it
+  std::optional<BreakerConfig> breaker = {};
+  std::optional<HedgeConfig> hedge = {};
+  std::optional<ThrottleConfig> throttle = {};
+  std::optional<CacheConfig> cache = {};
+  std::optional<SingleflightConfig> singleflight = {};  // without effect beside a cache, which has one
+  std::optional<StaticConfig> fallback = {};            // where no reply can be had
 
   bool operator==(const UpstreamConfig&) const = default;
 };
@@ -133,7 +200,10 @@ struct GatewayConfig {
   HostPort listen{.host = "127.0.0.1", .port = 8080};
   HostPort admin{.host = "127.0.0.1", .port = 9090};
   InflightConfig inflight;
-  std::optional<TenantConfig> tenant;     // none: no bound for each tenant
+  std::optional<TenantConfig> tenant;  // none: no bound for each tenant
+  std::optional<CallerConfig> caller;
+  std::optional<PriorityConfig> priority;  // none: all are as important as each other
+  std::optional<MemoryConfig> memory;
   std::vector<UpstreamConfig> upstreams;  // in the file's order, at least one
   std::vector<RouteConfig> routes;        // in the file's order, at least one
   ServerConfig server;
@@ -149,6 +219,7 @@ struct GatewayConfig {
 struct CheckedConfig {
   GatewayConfig config;
   Diagnostics warnings;
+  YamlNode tree;  // what was read: overlays are on it, and each value knows its place
 };
 
 // All mistakes of a file at once, in the order of their places, warnings included.
@@ -160,5 +231,15 @@ Parsed parse_config(std::string file, std::string_view text);
 // Reads `path` first: a file that cannot be read or is larger than
 // 1 MiB is a mistake as well. Blocks; for start-up and tools.
 Parsed load_config(const std::string& path);
+
+// A file and what is put on it (yaml_overlay.h), the last on top: what differs from
+// one environment to another. Places are in the file that a value comes from.
+struct ConfigText {
+  std::string file;
+  std::string_view text;
+};
+inline constexpr std::size_t kOverlaysMax = 16;
+Parsed parse_config(const ConfigText& base, std::span<const ConfigText> overlays);
+Parsed load_config(const std::string& path, std::span<const std::string> overlays);
 
 }  // namespace weir::service

@@ -74,7 +74,7 @@ TEST(ConfigMistakes, UnknownKeys) {
        "inflight: 50, retries: 3,",
        {"8:58: error: unknown key \"retries\" in upstreams.catalog; known here: url, inflight, timeout, "
         "because, "
-        "connections"}},
+        "connections, queue, retry, budget, breaker, hedge, throttle, cache, singleflight, fallback"}},
       {"match: \"/\",",
        "match: \"/\", pefix: 1,",
        {"10:19: error: unknown key \"pefix\" in routes[0]; known here: match, upstream"}},

@@ -84,23 +84,49 @@ void Diagnostics::sort() {
   });
 }
 
+std::uint32_t Diagnostics::add_file(Diagnostics&& found) {
+  const auto number = static_cast<std::uint32_t>(sources_.size());
+  for (Source& source : found.sources_) sources_.push_back(std::move(source));
+  for (Diagnostic& item : found.items_) {
+    --(item.severity == Severity::error ? found.errors_ : found.warnings_);
+    item.place.file += number;
+    add(std::move(item));
+  }
+  errors_ += found.errors_;  // those that it had not kept
+  warnings_ += found.warnings_;
+  return number;
+}
+
+const std::string& Diagnostics::file(Place place) const {
+  static const std::string kNone;
+  return place.file < sources_.size() ? sources_[place.file].file : kNone;
+}
+
+std::string Diagnostics::at(Place place) const {
+  const std::string text = fmt::format("{}:{}", place.line, place.column);
+  return sources_.size() < 2 ? text : fmt::format("{}:{}", file(place), text);
+}
+
 std::string Diagnostics::line(const Diagnostic& item) const {
-  return fmt::format("{} {}: {}", place_text(file_, item.place), to_string(item.severity), item.fault.text());
+  return fmt::format("{} {}: {}", place_text(file(item.place), item.place), to_string(item.severity),
+                     item.fault.text());
 }
 
 std::string Diagnostics::text(Colour colour) const {
   const Paint& paint = colour == Colour::yes ? kColoured : kPlain;
-  Lines lines(source_);
+  std::vector<Lines> lines;
+  for (const Source& source : sources_) lines.emplace_back(source.text);
   std::string out;
   for (const Diagnostic& item : items_) {
     const bool error = item.severity == Severity::error;
-    out += fmt::format("{}{}{} {}{}:{} {}\n", paint.bold, place_text(file_, item.place), paint.reset,
-                       error ? paint.error : paint.warning, to_string(item.severity), paint.reset,
-                       item.fault.text());
-    out += snippet(lines.at(item.place.line), item.place, paint);
+    out += fmt::format("{}{}{} {}{}:{} {}\n", paint.bold, place_text(file(item.place), item.place),
+                       paint.reset, error ? paint.error : paint.warning, to_string(item.severity),
+                       paint.reset, item.fault.text());
+    if (item.place.file >= lines.size()) continue;
+    out += snippet(lines[item.place.file].at(item.place.line), item.place, paint);
   }
   const std::size_t more = errors_ + warnings_ - items_.size();
-  if (more > 0) out += fmt::format("{}: {} more are not shown\n", file_, more);
+  if (more > 0) out += fmt::format("{}: {} more are not shown\n", file(), more);
   return out;
 }
 

@@ -18,18 +18,24 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 namespace weir::service {
 
-// Both count from 1; columns count bytes. Line 0 is the file as a whole.
+// Line and column count from 1; columns count bytes. Line 0 is the file as a whole.
 struct Place {
   std::uint32_t line = 0;
   std::uint32_t column = 0;
+  std::uint32_t file = 0;  // which of those that were put on one another; 0: the first
 
   explicit operator bool() const { return line != 0; }
-  auto operator<=>(const Place&) const = default;
+  bool operator==(const Place&) const = default;
+  // The files in their order, and each from its top to its end.
+  friend auto operator<=>(const Place& a, const Place& b) {
+    return std::tie(a.file, a.line, a.column) <=> std::tie(b.file, b.line, b.column);
+  }
 };
 
 // What is wrong, and what would be right. For people.
@@ -64,7 +70,12 @@ class Diagnostics {
 
   Diagnostics() = default;
   // `file` as it is shown; `source` is its text, for the lines shown with findings.
-  Diagnostics(std::string file, std::string source) : file_(std::move(file)), source_(std::move(source)) {}
+  Diagnostics(std::string file, std::string source) {
+    sources_.push_back({std::move(file), std::move(source)});
+  }
+
+  // One more file, and what was found in it alone. Its number, for the places in it.
+  std::uint32_t add_file(Diagnostics&& found);
 
   void error(Place place, Fault fault);
   void warn(Place place, Fault fault);
@@ -72,7 +83,11 @@ class Diagnostics {
   // Puts them in the order of their places; in one place errors come first.
   void sort();
 
-  const std::string& file() const { return file_; }
+  // The name of the file that `place` is in.
+  const std::string& file(Place place = {}) const;
+  std::size_t files() const { return sources_.size(); }
+  // "line:column", and before it the file's name where there is more than one.
+  std::string at(Place place) const;
   std::span<const Diagnostic> items() const { return items_; }
   std::size_t errors() const { return errors_; }      // those not kept included
   std::size_t warnings() const { return warnings_; }  // those not kept included
@@ -87,8 +102,11 @@ class Diagnostics {
  private:
   void add(Diagnostic item);
 
-  std::string file_;
-  std::string source_;
+  struct Source {
+    std::string file, text;
+  };
+
+  std::vector<Source> sources_;
   std::vector<Diagnostic> items_;
   std::size_t errors_ = 0;
   std::size_t warnings_ = 0;

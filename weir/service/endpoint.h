@@ -17,6 +17,7 @@ struct EndpointOptions {
   std::string name;               // of the bound on its connections
   std::uint64_t connections = 0;  // open at once; no default
   std::string because;
+  Bytes each = {};  // what one connection may hold; 0: not declared
 };
 
 class Endpoint {
@@ -26,7 +27,8 @@ class Endpoint {
       : connections_(ledger, {.name = std::move(options.name),
                               .unit = bounds::Unit::connections,
                               .limit = options.connections,
-                              .because = std::move(options.because)}),
+                              .because = std::move(options.because),
+                              .each = options.each}),
         server_(server, handler, connections_) {}
 
   // Listens on every processor; afterwards local() is known. By a task.
@@ -41,6 +43,9 @@ class Endpoint {
 
   // Once, after open(). As http::Server::serve().
   core::task<Result<>> serve(core::Context& context) { return server_.serve(context, std::move(listeners_)); }
+
+  // Connections that are open stay open.
+  void resize(std::uint64_t connections) { (void)connections_.resize(connections); }
 
   const net::SocketAddress& local() const { return local_; }
   std::uint64_t open_connections() const { return connections_.stats().in_use; }

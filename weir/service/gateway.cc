@@ -1,11 +1,15 @@
 #include "weir/service/gateway.h"
 
-#include <algorithm>
-#include <charconv>
+#include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
+#include "weir/admission/admission.h"
 #include "weir/base/check.h"
 #include "weir/core/now.h"
 #include "weir/service/refusal_reply.h"
+#include "weir/service/relay.h"
 
 namespace weir::service {
 namespace {
@@ -15,39 +19,18 @@ namespace {
 // Retry-After can express.
 constexpr Duration kRetryAfter = 1s;
 
-// Hands the client's body on and remembers whether it was the client's side
-// that failed.
-class ClientBody final : public http::BodySource {
- public:
-  explicit ClientBody(http::BodySource& inner) : inner_(inner) {}
-
-  core::task<Result<std::span<const std::byte>>> next(core::Context& context) override {
-    auto piece = co_await inner_.next(context);
-    // A wait that was given up, because the call's time is up or the upstream
-    // says something meanwhile, is not the client's doing.
-    if (!piece && piece.error().kind != ErrorKind::deadline && piece.error().kind != ErrorKind::cancelled) {
-      failed_ = true;
-    }
-    co_return piece;
-  }
-  std::optional<std::uint64_t> length() const override { return inner_.length(); }
-  const http::Headers* trailers() const override { return inner_.trailers(); }
-
-  bool failed() const { return failed_; }
-
- private:
-  http::BodySource& inner_;
-  bool failed_ = false;
-};
-
 Outcome outcome_of(const Error& error) {
   switch (error.kind) {
     case ErrorKind::deadline: return Outcome::upstream_timeout;
     case ErrorKind::cancelled: return Outcome::client_gone;
-    case ErrorKind::overloaded: return Outcome::refused_upstream;
+    case ErrorKind::overloaded: break;
     case ErrorKind::invalid: return Outcome::upstream_malformed;
     case ErrorKind::disconnected: break;
     default: return Outcome::upstream_unreachable;
+  }
+  if (error.kind == ErrorKind::overloaded) {
+    if (error.reason == Reason::breaker_open) return Outcome::refused_breaker;
+    return error.reason == Reason::throttled ? Outcome::refused_throttle : Outcome::refused_upstream;
   }
   switch (error.reason) {
     case Reason::refused: return Outcome::upstream_refused;
@@ -56,38 +39,6 @@ Outcome outcome_of(const Error& error) {
     case Reason::timed_out: return Outcome::upstream_timeout;  // of the connection's handshake
     default: return Outcome::upstream_unreachable;
   }
-}
-
-// One call of an upstream, for one request.
-struct Call {
-  http::Exchange& exchange;
-  core::Context& context;  // ends with the upstream's time
-  const ClientBody& request_body;
-  std::string_view upstream;
-};
-
-bounds::Bound::Options inflight_options(const InflightConfig& config) {
-  return {.name = "inflight",
-          .limit = config.limit,
-          .queue_depth = config.queue.depth,
-          .queue_wait = config.queue.wait,
-          .because = config.because};
-}
-
-bounds::KeyedBound::Options tenant_options(const TenantConfig& config, const bounds::Bound& parent) {
-  return {.name = "tenant",
-          .limit = config.inflight,
-          .keys_max = config.keys_max,
-          .because = config.because,
-          .parent = &parent};
-}
-
-http::Client::Options client_options(const UpstreamConfig& config) {
-  return {.pool = {.connections_max = config.inflight,
-                   .idle_max = config.connections.idle_max,
-                   .idle_timeout = config.connections.idle_timeout,
-                   .lifetime = config.connections.lifetime},
-          .connect_timeout = config.connections.connect_timeout};
 }
 
 // What the client learns of an upstream that did not answer as it should.
@@ -104,6 +55,18 @@ RefusalReply failure_reply(Outcome outcome, std::string_view upstream) {
       reply.message = "the upstream closed the connection without an answer";
       break;
     case Outcome::upstream_malformed: reply.message = "the upstream's answer is not HTTP"; break;
+    case Outcome::refused_breaker:
+      reply.status = 503;
+      reply.reason = "breaker_open";
+      reply.message = "the upstream fails and is not asked for now";
+      reply.retry_after = kRetryAfter;
+      break;
+    case Outcome::refused_throttle:
+      reply.status = 503;
+      reply.reason = "throttled";
+      reply.message = "the upstream refuses such requests and is not asked for now";
+      reply.retry_after = kRetryAfter;
+      break;
     case Outcome::refused_upstream:
       reply.status = 503;
       reply.message = "no connection to the upstream is free";
@@ -114,93 +77,43 @@ RefusalReply failure_reply(Outcome outcome, std::string_view upstream) {
   return reply;
 }
 
-// While no head is out: tells the client what became of its request.
-core::task<Outcome> reply_to_failure(const Call& call, const Error& error) {
-  if (call.exchange.context().cancelled()) co_return Outcome::client_gone;
-  // Without a reply of ours the server answers with the status of its refusal.
-  if (call.request_body.failed()) co_return Outcome::request_body_failed;
-  const Outcome outcome = outcome_of(error);
-  co_await send_refusal(call.exchange, failure_reply(outcome, call.upstream));
-  co_return outcome;
+// What the limiter is to make of it.
+admission::Outcome verdict_of(const Forwarded& forwarded) {
+  if (forwarded) {
+    return *forwarded == Outcome::client_gone ? admission::Outcome::abandoned : admission::Outcome::completed;
+  }
+  const ErrorKind kind = forwarded.error().kind;
+  if (kind == ErrorKind::cancelled) return admission::Outcome::abandoned;
+  return kind == ErrorKind::deadline || kind == ErrorKind::overloaded ? admission::Outcome::dropped
+                                                                      : admission::Outcome::completed;
 }
 
-// Afterwards: the client learns that what it has is not whole.
-Outcome break_off(const Call& call) {
-  call.exchange.abort();
-  if (call.exchange.context().cancelled()) return Outcome::client_gone;
-  return call.request_body.failed() ? Outcome::request_body_failed : Outcome::upstream_broke_off;
-}
-
-// A response whose whole body is one piece at hand goes out in one write.
-bool is_whole(const http::BodySource& body, std::size_t first_piece) { return body.length() == first_piece; }
-
-// What a HEAD request or a 304 says of a body that does not come.
-http::BodyLength announced_length(const http::ResponseHead& head, const http::BodySource& body) {
-  if (const auto length = body.length(); length && *length > 0) return http::BodyLength::known(*length);
-  if (const auto text = head.headers.get("content-length")) {
-    std::uint64_t bytes = 0;
-    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), bytes);
-    if (error == std::errc{} && end == text->data() + text->size()) return http::BodyLength::known(bytes);
+Outcome outcome_of(GatewayAdmission::Refuser refuser) {
+  switch (refuser) {
+    case GatewayAdmission::Refuser::tenant: return Outcome::refused_tenant;
+    case GatewayAdmission::Refuser::caller: return Outcome::refused_caller;
+    case GatewayAdmission::Refuser::memory: return Outcome::refused_memory;
+    case GatewayAdmission::Refuser::all: break;
   }
-  // Of a body without a length, a HEAD does not say that it is empty.
-  return http::has_no_body(head.status) ? http::BodyLength::none() : http::BodyLength::chunked();
-}
-
-// Hands the upstream's answer on, of which `head` is what the client gets.
-core::task<Outcome> relay(const Call& call, const http::ResponseHead& head, http::ClientResponse& response) {
-  http::BodySource& body = response.body();
-  auto piece = co_await body.next(call.context);
-  if (!piece) co_return co_await reply_to_failure(call, piece.error());
-  if (is_whole(body, piece->size()) && !piece->empty()) {
-    const Result<> sent = co_await call.exchange.respond(head, *piece);
-    // The end is read too, so that the connection can be used again.
-    (void)co_await body.next(call.context);
-    co_return sent ? Outcome::forwarded : Outcome::client_gone;
-  }
-  Result<> sent = co_await call.exchange.start(head, announced_length(response.head(), body));
-  while (sent && piece && !piece->empty()) {
-    sent = co_await call.exchange.write(*piece);
-    if (sent) piece = co_await body.next(call.context);
-  }
-  if (!piece) co_return break_off(call);
-  if (sent) sent = co_await call.exchange.finish(body.trailers());
-  co_return sent ? Outcome::forwarded : Outcome::client_gone;
+  return Outcome::refused_inflight;
 }
 
 }  // namespace
 
-struct Gateway::Upstream {
-  Upstream(const UpstreamConfig& upstream, const net::SocketAddress& address, bounds::Ledger& ledger,
-           unsigned processors)
-      : config(upstream),
-        inflight(
-            ledger,
-            {.name = "upstream:" + upstream.name, .limit = upstream.inflight, .because = upstream.because}),
-        client(address, client_options(upstream)),
-        stats(upstream.name, processors) {}
-
-  const UpstreamConfig& config;
-  bounds::Bound inflight;
-  http::Client client;
-  RouteStats stats;
-};
-
 Gateway::Gateway(const GatewayConfig& config, const std::vector<net::SocketAddress>& addresses,
                  bounds::Ledger& ledger, unsigned processors)
     : forwarding_(config.service),
-      inflight_(ledger, inflight_options(config.inflight)),
+      service_(config.service),
+      admission_(config, ledger),
       unrouted_("", processors) {
   WEIR_CHECK(addresses.size() == config.upstreams.size(), "one address for each upstream");
-  if (config.tenant) {
-    tenant_header_ = config.tenant->header;
-    tenants_ = std::make_unique<bounds::KeyedBound>(ledger, tenant_options(*config.tenant, inflight_));
-  }
+  const Upstream::Parts parts{forwarding_, ledger, forward_point_, processors};
   for (std::size_t i = 0; i < addresses.size(); ++i) {
-    upstreams_.push_back(std::make_unique<Upstream>(config.upstreams[i], addresses[i], ledger, processors));
+    upstreams_.push_back(std::make_unique<Upstream>(config.upstreams[i], addresses[i], parts));
   }
   for (const RouteConfig& route : config.routes) {
     const auto upstream =
-        std::ranges::find(upstreams_, route.upstream, [](const auto& u) { return u->config.name; });
+        std::ranges::find(upstreams_, route.upstream, [](const auto& u) { return u->config().name; });
     WEIR_CHECK(upstream != upstreams_.end(), "a checked configuration routes to upstreams that exist");
     routes_.push_back({route.match, upstream->get()});
   }
@@ -209,21 +122,29 @@ Gateway::Gateway(const GatewayConfig& config, const std::vector<net::SocketAddre
 
 Gateway::~Gateway() = default;
 
-std::vector<Gateway::UpstreamSnapshot> Gateway::upstreams() const {
-  std::vector<UpstreamSnapshot> snapshots;
-  for (const auto& upstream : upstreams_) snapshots.push_back({&upstream->stats, upstream->client.stats()});
-  return snapshots;
-}
-
-void Gateway::spawn_housekeeping(core::Scope& scope, core::Limit& tasks) {
+void Gateway::apply(const GatewayConfig& to) {
+  admission_.apply(to);
   for (const auto& upstream : upstreams_) {
-    Result<core::Permit> permit = tasks.try_acquire();
-    WEIR_CHECK(permit, "a task for each upstream is declared");
-    scope.spawn(std::move(*permit), upstream->client.keep_swept(scope.context()));
+    const UpstreamConfig* config = to.find_upstream(upstream->config().name);
+    WEIR_CHECK(config != nullptr, "the upstreams are the same");
+    upstream->apply(*config);
   }
 }
 
-Gateway::Upstream* Gateway::find_upstream(std::string_view path) const {
+void Gateway::spawn_housekeeping(core::Scope& scope, core::Limit& tasks) {
+  const auto start = [&](core::task<> task) {
+    Result<core::Permit> permit = tasks.try_acquire();
+    WEIR_CHECK(permit, "the tasks of each upstream are declared");
+    scope.spawn(std::move(*permit), std::move(task));
+  };
+  if (admission_.memory() != nullptr) start(admission_.memory()->run(scope.context()));
+  for (const auto& upstream : upstreams_) {
+    start(upstream->keep_swept(scope.context()));
+    if (upstream->shares()) start(upstream->run_shared(scope.context()));
+  }
+}
+
+Upstream* Gateway::find_upstream(std::string_view path) const {
   const auto route =
       std::ranges::find_if(routes_, [path](const Route& r) { return path.starts_with(r.prefix); });
   return route == routes_.end() ? nullptr : route->upstream;
@@ -238,72 +159,150 @@ core::task<void> Gateway::handle(http::Exchange& exchange) {
                           {.status = 404, .reason = "no_route", .message = "no route matches this path"});
     co_return;
   }
-  const Outcome outcome = co_await admit_and_forward(exchange, *upstream);
-  upstream->stats.count(outcome, core::now() - start);
+  const Outcome outcome = co_await serve(exchange, *upstream);
+  upstream->stats().count(outcome, core::now() - start);
 }
 
-// The permits live as long as this frame: until the reply is with the kernel.
-core::task<Outcome> Gateway::admit_and_forward(http::Exchange& exchange, Upstream& upstream) {
-  bounds::KeyedBound::Permit tenant_permit;
-  if (tenants_ != nullptr) {
-    if (const auto tenant = exchange.request().headers.get(tenant_header_)) {
-      auto permit = tenants_->try_acquire(*tenant);
-      if (!permit && permit.error().kind == ErrorKind::invalid) {
-        co_await send_refusal(exchange, {.status = 400,
-                                         .reason = "tenant_key",
-                                         .message = "the tenant's key is longer than a key may be",
-                                         .bound = permit.error().where});
-        co_return Outcome::refused_tenant;
-      }
-      if (!permit) {
-        co_await refuse_at(exchange, 429, permit.error(), tenants_->options().limit);
-        co_return Outcome::refused_tenant;
-      }
-      tenant_permit = std::move(*permit);
-    }
+// What could not be served is answered when nothing is held any more.
+core::task<Outcome> Gateway::serve(http::Exchange& exchange, Upstream& upstream) {
+  Refused refused;
+  const Forwarded forwarded = co_await admit_and_forward(exchange, upstream, refused);
+  if (forwarded) co_return *forwarded;
+  if (exchange.context().cancelled()) co_return Outcome::client_gone;
+  if (refused.by == Outcome::refused_tenant || refused.by == Outcome::refused_caller) {
+    co_await refuse(exchange, refused, forwarded.error());
+    co_return refused.by;
   }
-  const Result<core::Permit> inflight = co_await inflight_.acquire(exchange.context());
-  if (!inflight) {
-    if (inflight.error().kind == ErrorKind::cancelled) co_return Outcome::client_gone;
-    co_await refuse_at(exchange, 503, inflight.error(), inflight_.stats().limit);
-    co_return Outcome::refused_inflight;
+  if (co_await serve_stale(exchange, upstream)) co_return Outcome::stale;
+  if (const auto fallback = upstream.fallback()) {
+    http::ResponseHead head;
+    head.status = fallback->status;
+    head.headers.add("Content-Type", fallback->content_type);
+    head.headers.add("Weir-Degraded", "fallback");
+    const Result<> sent = co_await exchange.respond(head, fallback->body);
+    co_return sent ? Outcome::fallback : Outcome::client_gone;
   }
-  const Result<core::Permit> own = upstream.inflight.try_acquire();
-  if (!own) {
-    co_await refuse_at(exchange, 503, own.error(), upstream.inflight.stats().limit);
-    co_return Outcome::refused_upstream;
+  if (refused.at_bound) {
+    co_await refuse(exchange, refused, forwarded.error());
+    co_return refused.by;
   }
-  co_return co_await forward(exchange, upstream);
+  RefusalReply reply = failure_reply(refused.by, upstream.config().name);
+  if (reply.retry_after > Duration::zero()) {
+    reply.retry_after = std::max(reply.retry_after, forwarded.error().retry_after);
+  }
+  co_await send_refusal(exchange, reply);
+  co_return refused.by;
 }
 
-core::task<void> Gateway::refuse_at(http::Exchange& exchange, int status, const Error& error,
-                                    std::uint64_t limit) {
-  co_await send_refusal(exchange,
-                        {.status = status,
-                         .reason = weir::to_string(error.reason),
-                         .message = status == 429 ? "this tenant has as many requests inside as it may have"
-                                                  : "as many requests are inside as the service can carry",
-                         .bound = error.where,
-                         .limit = limit,
-                         .retry_after = kRetryAfter});
+// The permits live as long as this frame: until the reply is with the kernel, or
+// until it is clear that there is none.
+core::task<Forwarded> Gateway::admit_and_forward(http::Exchange& exchange, Upstream& upstream,
+                                                 Refused& refused) {
+  Result<admission::Admitted> admitted = co_await admission_.ask(exchange.context(), exchange.request());
+  if (!admitted) {
+    const GatewayAdmission::Refuser refuser = admission_.refuser(admitted.error());
+    refused = {.by = outcome_of(refuser), .at_bound = true, .limit = admission_.limit_of(refuser)};
+    co_return std::unexpected(admitted.error());
+  }
+  const Forwarded forwarded = co_await forward(exchange, upstream);
+  admitted->complete(verdict_of(forwarded));
+  if (!forwarded) {
+    refused.by = outcome_of(forwarded.error());
+    refused.at_bound = forwarded.error().where == upstream.inflight().name();
+    refused.limit = upstream.inflight().limit();
+  }
+  co_return forwarded;
 }
 
-core::task<Outcome> Gateway::forward(http::Exchange& exchange, Upstream& upstream) {
-  core::Context context(exchange.context(), saturating_add(core::now(), upstream.config.timeout));
+core::task<Forwarded> Gateway::forward(http::Exchange& exchange, Upstream& upstream) {
+  core::Context context(exchange.context(), saturating_add(core::now(), upstream.timeout()));
+  ClientBody body(exchange.body());
   http::RequestHead request;
   forwarding_.request(exchange.request(), exchange.peer(), request);
-  ClientBody body(exchange.body());
-  const Call call{exchange, context, body, upstream.config.name};
-  if (Result<> fault = co_await testing::fault_point(context, forward_point_); !fault) {
-    co_return co_await reply_to_failure(call, fault.error());
+  if (upstream.shares()) {
+    if (auto key = shared_key(exchange.request(), body.length() != 0)) {
+      const Forwarded served = co_await forward_shared(exchange, context, upstream, std::move(*key), request);
+      if (!served || *served != Outcome::no_route) co_return served;
+    }
   }
-  const bool has_body = body.length() != 0;
-  Result<http::ClientResponse> response =
-      co_await upstream.client.send(context, request, has_body ? &body : nullptr);
-  if (!response) co_return co_await reply_to_failure(call, response.error());
+  Result<Upstream::Reply> reply = co_await upstream.send(context, request, body);
+  if (!reply) {
+    // Without a reply of ours the server answers with the status of its refusal.
+    if (body.failed()) co_return Outcome::request_body_failed;
+    co_return std::unexpected(reply.error());
+  }
   http::ResponseHead head;
-  forwarding_.response(response->head(), head);
-  co_return co_await relay(call, head, *response);
+  forwarding_.response(reply->response.head(), head);
+  const Forwarded relayed = co_await relay({exchange, context, body}, head, reply->response);
+  if (!relayed && body.failed()) co_return Outcome::request_body_failed;
+  co_return relayed;
+}
+
+// no_route: what came is of no use to this request, which has to go itself.
+core::task<Forwarded> Gateway::forward_shared(http::Exchange& exchange, core::Context& context,
+                                              Upstream& upstream, std::string key,
+                                              const http::RequestHead& request) {
+  const std::uint64_t id = requests_.fetch_add(1, std::memory_order_relaxed) + 1;
+  const Result<Upstream::Found> found = co_await upstream.find(context, std::move(key), request, id);
+  if (!found) co_return std::unexpected(found.error());
+  const StoredReply& stored = *found->value;
+  if (!stored.whole || (!stored.for_all && stored.loader != id)) co_return Outcome::no_route;
+  const bool loaded = found->freshness == resilience::Freshness::loaded;
+  const bool sent = co_await respond_stored(exchange, stored, found->age, found->freshness);
+  if (!sent) co_return Outcome::client_gone;
+  if (loaded) co_return stored.loader == id ? Outcome::forwarded : Outcome::joined;
+  co_return found->freshness == resilience::Freshness::fresh ? Outcome::cached : Outcome::stale;
+}
+
+core::task<bool> Gateway::serve_stale(http::Exchange& exchange, Upstream& upstream) {
+  if (!upstream.shares()) co_return false;
+  const auto key = shared_key(exchange.request(), exchange.body().length() != 0);
+  if (!key) co_return false;
+  const auto found = upstream.find_stale(*key);
+  if (!found || !found->value->whole || !found->value->for_all) co_return false;
+  co_return co_await respond_stored(exchange, *found->value, found->age,
+                                    resilience::Freshness::stale_on_error);
+}
+
+core::task<bool> Gateway::respond_stored(http::Exchange& exchange, const StoredReply& stored, Duration age,
+                                         resilience::Freshness freshness) {
+  using resilience::Freshness;
+  http::ResponseHead head = stored.head;
+  if (freshness != Freshness::loaded) {
+    head.headers.set("Age", fmt::format("{}", std::chrono::duration_cast<std::chrono::seconds>(age).count()));
+  }
+  // RFC 9211.
+  head.headers.add("Cache-Status", fmt::format("{}; {}", service_,
+                                               freshness == Freshness::loaded  ? "fwd=miss"
+                                               : freshness == Freshness::fresh ? "hit"
+                                                                               : "hit; detail=stale"));
+  if (freshness == Freshness::stale_on_error) head.headers.add("Weir-Degraded", "stale");
+  const Result<> sent = co_await exchange.respond(head, stored.body);
+  co_return sent.has_value();
+}
+
+core::task<void> Gateway::refuse(http::Exchange& exchange, const Refused& refused, const Error& error) {
+  if (refused.by == Outcome::refused_tenant && error.kind == ErrorKind::invalid) {
+    co_await send_refusal(exchange, {.status = 400,
+                                     .reason = "tenant_key",
+                                     .message = "the tenant's key is longer than a key may be",
+                                     .bound = error.where});
+    co_return;
+  }
+  const bool one = refused.by == Outcome::refused_tenant || refused.by == Outcome::refused_caller;
+  std::string_view message = "as many requests are inside as the service can carry";
+  if (one) message = "this tenant has as many requests inside as it may have";
+  if (error.reason == Reason::over_rate) message = "more requests in this time than were agreed on";
+  if (refused.by == Outcome::refused_memory) message = "the service runs short of memory";
+  if (error.reason == Reason::shed)
+    message = "more comes than can be served, and what is more important goes first";
+  co_await send_refusal(exchange, {.status = one ? 429 : 503,
+                                   .reason = weir::to_string(error.reason),
+                                   .message = message,
+                                   .bound = error.where,
+                                   .limit = refused.limit,
+                                   .retry_after = std::max(kRetryAfter, error.retry_after),
+                                   .threshold = one ? 0 : admission_.all().threshold()});
 }
 
 }  // namespace weir::service

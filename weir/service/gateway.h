@@ -2,9 +2,13 @@
 // through, and answers the rest at once.
 //
 // In front of every request, cheapest first: its tenant's bound (429), the
-// global bound, where it may queue for a bounded time (503), its upstream's
-// bound (503). Each refusal names the bound, says why, and when to come back.
-// A request whose tenant key is absent is under the other bounds only.
+// global bound, where it may queue for a bounded time (503), and what is declared
+// before its upstream, its bound at the end (upstream.h; 503). Each refusal names
+// the bound, says why, and when to come back. A request whose tenant key is absent
+// is under the other bounds only.
+//
+// What is refused or fails is answered once it holds nothing any more: by what the
+// cache still has, by the upstream's fallback, or by the refusal.
 //
 //   Ledger ledger;
 //   Gateway gateway(config, ledger, runtime.processors());
@@ -14,20 +18,22 @@
 // any processor. The ledger outlives it.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "weir/bounds/bound.h"
-#include "weir/bounds/keyed_bound.h"
 #include "weir/bounds/ledger.h"
-#include "weir/http/client.h"
 #include "weir/http/server.h"
+#include "weir/service/admission_setup.h"
 #include "weir/service/config.h"
 #include "weir/service/forwarding.h"
 #include "weir/service/gateway_stats.h"
-#include "weir/service/refusal_reply.h"
+#include "weir/service/relay.h"
+#include "weir/service/upstream.h"
 #include "weir/testing/faults.h"
 
 namespace weir::service {
@@ -42,42 +48,55 @@ class Gateway final : public http::Handler {
 
   core::task<void> handle(http::Exchange& exchange) override;
 
-  // One task for each upstream, which closes idle connections past their time
-  // until the scope is cancelled; `tasks` has a unit for each.
+  // Makes what may change while it runs (config_changes.h) as `to` says: limits and
+  // timeouts move at once, permits held stay valid. `to` is checked, and differs from
+  // the configuration in nothing else. By one task at a time.
+  void apply(const GatewayConfig& to);
+
+  // Upstream::kTasks for each upstream at most, until the scope is cancelled; `tasks`
+  // has a unit for each.
   void spawn_housekeeping(core::Scope& scope, core::Limit& tasks);
 
   // "gateway.forward": a request that has its permits and is about to be sent to its
   // upstream, in the upstream's time. An error here is as one of the upstream's.
   testing::FaultPoint& forward_point() { return forward_point_; }
 
-  struct UpstreamSnapshot {
-    const RouteStats* stats;
-    http::Client::Stats client;
-  };
   // Any thread.
+  const GatewayAdmission& admission() const { return admission_; }
   const RouteStats& unrouted() const { return unrouted_; }
-  std::vector<UpstreamSnapshot> upstreams() const;
+  const std::vector<std::unique_ptr<Upstream>>& upstreams() const { return upstreams_; }
 
  private:
-  struct Upstream;
   struct Route {
     std::string_view prefix;
     Upstream* upstream;
   };
+  // Who has refused a request, or failed it.
+  struct Refused {
+    Outcome by = Outcome::internal;
+    bool at_bound = false;    // a bound of ours, whose limit is:
+    std::uint64_t limit = 0;  // 0: none to tell
+  };
 
   Upstream* find_upstream(std::string_view path) const;
-  core::task<Outcome> admit_and_forward(http::Exchange& exchange, Upstream& upstream);
-  core::task<void> refuse_at(http::Exchange& exchange, int status, const Error& error, std::uint64_t limit);
-  core::task<Outcome> forward(http::Exchange& exchange, Upstream& upstream);
+  core::task<Outcome> serve(http::Exchange& exchange, Upstream& upstream);
+  core::task<Forwarded> admit_and_forward(http::Exchange& exchange, Upstream& upstream, Refused& refused);
+  core::task<Forwarded> forward(http::Exchange& exchange, Upstream& upstream);
+  core::task<Forwarded> forward_shared(http::Exchange& exchange, core::Context& context, Upstream& upstream,
+                                       std::string key, const http::RequestHead& request);
+  core::task<bool> serve_stale(http::Exchange& exchange, Upstream& upstream);
+  core::task<bool> respond_stored(http::Exchange& exchange, const StoredReply& stored, Duration age,
+                                  resilience::Freshness freshness);
+  core::task<void> refuse(http::Exchange& exchange, const Refused& refused, const Error& error);
 
   // Constant after construction, and safe to call from any processor.
   const Forwarding forwarding_;
-  bounds::Bound inflight_;
-  std::unique_ptr<bounds::KeyedBound> tenants_;  // null: no tenant bound is declared
-  std::string tenant_header_;
+  const std::string service_;
+  GatewayAdmission admission_;
   std::vector<std::unique_ptr<Upstream>> upstreams_;
   std::vector<Route> routes_;  // longest match first
   RouteStats unrouted_;
+  std::atomic<std::uint64_t> requests_{0};  // those that may be shared, to tell them apart; relaxed
   testing::FaultPoint forward_point_{"gateway.forward"};
 };
 

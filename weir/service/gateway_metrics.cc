@@ -1,5 +1,7 @@
 #include "weir/service/gateway_metrics.h"
 
+#include <chrono>
+
 namespace weir::service {
 namespace {
 
@@ -13,18 +15,139 @@ void expose_route(const RouteStats& stats, observe::Exposition& page) {
   }
 }
 
+// As a pool of requests inside the gateway: what asks, what is in, what came of it.
+void expose_class(const admission::CostClass& of, observe::Exposition& page) {
+  const admission::CostClass::Stats stats = of.stats();
+  const observe::Labels labels{{"pool", of.name()}};
+  page.gauge("pool_capacity", "Requests that may be inside at once, now.", labels, number(stats.limit));
+  page.gauge("pool_inflight", "Requests inside.", labels, number(stats.in_flight));
+  page.gauge("pool_queue_depth", "Requests that wait to be let in.", labels, number(stats.queued));
+  page.counter("pool_submitted_total", "Requests that asked to be let in: what is offered.", labels,
+               number(stats.offered));
+  page.counter("pool_admitted_total", "Requests that were let in.", labels, number(stats.admitted));
+  const auto completed = [&](const char* outcome, std::uint64_t count) {
+    page.counter("pool_completed_total", "Requests that were let in and have ended, by what came of them.",
+                 {{"pool", of.name()}, {"outcome", outcome}}, number(count));
+  };
+  completed("good", stats.good);
+  completed("dropped", stats.dropped);
+  completed("wasted", stats.wasted);
+  page.counter("pool_abandoned_total", "Requests whose client left while they waited.", labels,
+               number(stats.abandoned));
+  for (const Reason reason : admission::CostClass::kReasons) {
+    page.counter("pool_refused_total", "Requests that were refused, evicted and expired ones included.",
+                 {{"pool", of.name()}, {"reason", std::string(weir::to_string(reason))}},
+                 number(stats.refused_for(reason)));
+  }
+  const auto seconds = [](Duration span) { return std::chrono::duration<double>(span).count(); };
+  page.gauge("pool_queue_delay_seconds", "From being let in to running, lately.", labels,
+             seconds(stats.queue_delay));
+  page.gauge("pool_wait_seconds", "In the queue, of those who were served, lately.", labels,
+             seconds(stats.wait));
+  page.gauge("pool_service_seconds", "What nine in ten take at least; 0: not known.", labels,
+             seconds(stats.service_time));
+  page.gauge("pool_threshold", "Priority levels below it are shed; 0: none is.", labels,
+             number(stats.threshold));
+}
+
+void expose_memory(const admission::MemoryGuard& guard, observe::Exposition& page) {
+  const admission::MemoryGuard::Stats stats = guard.stats();
+  page.gauge("weir_memory_used_share", "Of the memory that the guard watches.", {}, stats.used_share());
+  page.gauge("weir_memory_refused_below", "Priority levels below it are refused; 0: none is.", {},
+             number(stats.below));
+}
+
+void expose_breaker(const observe::Labels& labels, const resilience::CircuitBreaker::Stats& stats,
+                    observe::Exposition& page) {
+  page.gauge("circuit_breaker_state", "0: closed, 1: half open, 2: open.", labels,
+             static_cast<double>(stats.state));
+  page.counter("circuit_breaker_opened_total", "Times it opened.", labels, number(stats.opened));
+}
+
+void expose_cache(const observe::Labels& labels, const resilience::CacheStats& stats,
+                  observe::Exposition& page) {
+  const auto hits = [&](const char* freshness, std::uint64_t count) {
+    observe::Labels own = labels;
+    own.push_back({"freshness", freshness});
+    page.counter("weir_cache_hits_total", "Replies given from the cache.", own, number(count));
+  };
+  hits("fresh", stats.fresh);
+  hits("stale", stats.stale);
+  hits("stale_on_error", stats.stale_on_error);
+  page.counter("weir_cache_misses_total", "Requests that waited for a reply to be fetched.", labels,
+               number(stats.missed));
+  page.counter("weir_cache_evicted_total", "Replies that made room.", labels, number(stats.evicted));
+  page.gauge("weir_cache_entries", "Replies kept.", labels, number(stats.entries));
+  page.gauge("weir_cache_bytes", "What they take.", labels, number(stats.bytes));
+}
+
+void expose_flights(const observe::Labels& labels, const resilience::SingleflightStats& stats,
+                    observe::Exposition& page) {
+  page.gauge("weir_singleflight_flights", "Requests being fetched for all who ask.", labels,
+             number(stats.flights));
+  page.counter("weir_singleflight_joined_total", "Requests that waited for one under way.", labels,
+               number(stats.joined));
+}
+
+// What stands before an upstream, as far as it is declared.
+void expose_layers(const Upstream& upstream, observe::Exposition& page) {
+  const observe::Labels labels{{"upstream", upstream.config().name}};
+  const resilience::DependencyStats stats = upstream.policy_stats();
+  const auto tries = [&](const char* outcome, std::uint64_t count) {
+    page.counter("weir_upstream_tries_total", "Times a request was sent, by what came of it.",
+                 {{"upstream", upstream.config().name}, {"outcome", outcome}}, number(count));
+  };
+  tries("ok", stats.ok);
+  tries("failure", stats.failures);
+  tries("overload", stats.overloads);
+  tries("not_retryable", stats.not_retryable);
+  tries("unknown", stats.unknown);
+  page.counter("weir_upstream_retries_total", "Of these, those that were retries.", labels,
+               number(stats.retries));
+  page.counter("weir_upstream_hedges_total", "Of these, those that were hedges.", labels,
+               number(stats.hedges));
+  if (stats.budget) {
+    page.gauge("weir_retry_budget_left", "Retries and hedges that the budget would allow now.", labels,
+               number(stats.budget->available));
+    page.counter("weir_retry_budget_refused_total", "Retries and hedges for which it had nothing left.",
+                 labels, number(stats.budget->refused));
+  }
+  if (stats.breaker) expose_breaker({{"name", upstream.config().name}}, *stats.breaker, page);
+  if (stats.throttle) {
+    page.gauge("weir_throttle_probability", "Of a request to be refused here.", labels,
+               stats.throttle->probability);
+    page.counter("weir_throttle_refused_total", "Requests that were not sent.", labels,
+                 number(stats.throttle->refused + stats.throttle->refused_below));
+  }
+  if (stats.hedge) {
+    page.gauge("weir_hedge_delay_seconds", "After which a request is slow.", labels,
+               std::chrono::duration<double>(stats.hedge->delay).count());
+    page.counter("weir_hedge_won_total", "Hedges whose reply was the one given.", labels,
+                 number(stats.hedge->won));
+  }
+  const auto shared = upstream.shared_stats();
+  if (shared && shared->cache) {
+    expose_cache(labels, *shared->cache, page);
+    expose_flights(labels, shared->cache->loads, page);
+  }
+  if (shared && shared->singleflight) expose_flights(labels, *shared->singleflight, page);
+}
+
 }  // namespace
 
 void expose_gateway(const Gateway& gateway, observe::Exposition& page) {
+  expose_class(gateway.admission().all(), page);
+  if (const admission::MemoryGuard* memory = gateway.admission().memory()) expose_memory(*memory, page);
   expose_route(gateway.unrouted(), page);
-  const auto upstreams = gateway.upstreams();
-  for (const auto& upstream : upstreams) expose_route(*upstream.stats, page);
+  const auto& upstreams = gateway.upstreams();
+  for (const auto& upstream : upstreams) expose_route(upstream->stats(), page);
   for (const auto& upstream : upstreams) {
     page.histogram("weir_request_seconds", "Time of forwarded requests, queueing included.",
-                   {{"upstream", upstream.stats->upstream}}, upstream.stats->seconds.snapshot());
+                   {{"upstream", upstream->config().name}}, upstream->stats().seconds.snapshot());
   }
-  for (const auto& [stats, client] : upstreams) {
-    const observe::Labels labels{{"upstream", stats->upstream}};
+  for (const auto& upstream : upstreams) {
+    const observe::Labels labels{{"upstream", upstream->config().name}};
+    const http::Client::Stats client = upstream->client_stats();
     page.gauge("weir_upstream_connections_open", "Connections to the upstream.", labels,
                number(client.pool.idle + client.pool.in_use));
     page.gauge("weir_upstream_connections_idle", "Of these, without a request.", labels,
@@ -33,6 +156,7 @@ void expose_gateway(const Gateway& gateway, observe::Exposition& page) {
     page.counter("weir_upstream_reuses_total", "Requests sent on a connection that had served one.", labels,
                  number(client.pool.reuses));
   }
+  for (const auto& upstream : upstreams) expose_layers(*upstream, page);
 }
 
 void expose_server(std::string_view listener, const http::Server::Stats& stats, observe::Exposition& page) {

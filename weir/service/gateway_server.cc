@@ -3,12 +3,17 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
+#include <algorithm>
+#include <atomic>
 #include <csignal>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "weir/base/json_text.h"
 #include "weir/bounds/ledger.h"
+#include "weir/bounds/machine.h"
+#include "weir/bounds/proof.h"
 #include "weir/core/now.h"
 #include "weir/core/runtime.h"
 #include "weir/core/signals.h"
@@ -18,8 +23,10 @@
 #include "weir/service/admin.h"
 #include "weir/service/demo_upstream.h"
 #include "weir/service/endpoint.h"
+#include "weir/service/footprint.h"
 #include "weir/service/gateway.h"
 #include "weir/service/gateway_metrics.h"
+#include "weir/service/reload.h"
 
 namespace weir::service {
 namespace {
@@ -28,8 +35,9 @@ constexpr int kExitUsage = 2;
 constexpr int kExitInterrupted = 130;
 // Scrapers and people; each connection costs a descriptor and some kilobytes.
 constexpr std::uint64_t kAdminConnections = 64;
-// Three listeners, the signals, and the caller's own.
-constexpr std::uint64_t kServeTasks = 5;
+// Three listeners, the signals, a reload by one, the watch on memory, and the
+// caller's own.
+constexpr std::uint64_t kServeTasks = 7;
 
 // Where the upstreams are; those that are embedded are not known yet.
 using Addresses = std::vector<std::optional<net::SocketAddress>>;
@@ -89,17 +97,27 @@ class GatewayRun {
         runtime_(runtime),
         addresses_(addresses),
         tasks_(ledger_, {.name = "gateway-tasks",
-                         .limit = kServeTasks + config.upstreams.size(),
-                         .because = "three listeners, the signals, what runs beside, one for each upstream"}),
+                         .limit = kServeTasks + Upstream::kTasks * config.upstreams.size(),
+                         .because = "three listeners, the signals, a reload by one, the watch on memory, "
+                                    "what runs beside, two for each upstream"}),
         admin_({.service = config.service,
                 .ledger = ledger_,
                 .expose = [this](observe::Exposition& page) { expose(page); },
                 .overview = [this] { return overview(); },
-                .notice = options.notice}),
-        admin_endpoint_(
-            ledger_,
-            {.name = "admin-connections", .connections = kAdminConnections, .because = "scrapers and people"},
-            {}, admin_) {}
+                .notice = options.notice,
+                .proof = [this] { return proof(); },
+                .reload = [this](core::Context& context) { return reloader_.reload(context); }}),
+        admin_endpoint_(ledger_,
+                        {.name = "admin-connections",
+                         .connections = kAdminConnections,
+                         .because = "scrapers and people",
+                         .each = connection_bytes({})},
+                        {}, admin_),
+        reloader_(config, {.load = options.load,
+                           .apply = [this](const GatewayConfig& to) { apply(to); },
+                           .announce = options.announce}),
+        drain_deadline_(config.drain.deadline.count()),
+        readiness_delay_(config.drain.readiness_delay.count()) {}
 
   core::task<> run(core::Scope& root);
   int exit_code() const { return exit_code_; }
@@ -108,10 +126,17 @@ class GatewayRun {
   bool open(Endpoint& endpoint, const HostPort& place);
   bool open_all();
   void announce_addresses() const;
-  core::task<> serve_until_told(core::Scope& scope, core::SignalSet& signals);
+  core::task<> serve_until_told(core::Scope& scope, core::SignalSet& signals, core::SignalSet& hangups);
   core::task<> drain();
   core::task<> serve_public();
   core::task<> interrupt_on_signal(core::SignalSet& signals);
+  // What the bounds allow at worst against what the machine has.
+  bounds::Proof proof() const;
+  bool fits_the_machine();
+  core::task<> reload_on_signal(core::SignalSet& hangups);
+  void apply(const GatewayConfig& to);
+  Duration drain_deadline() const { return Duration(drain_deadline_.load(std::memory_order_relaxed)); }
+  Duration readiness_delay() const { return Duration(readiness_delay_.load(std::memory_order_relaxed)); }
   void expose(observe::Exposition& page) const;
   std::string overview() const;
 
@@ -125,6 +150,10 @@ class GatewayRun {
   bounds::Bound tasks_;
   Admin admin_;
   Endpoint admin_endpoint_;
+  Reloader reloader_;
+  // What a reload may change; relaxed: read once, when the drain begins.
+  std::atomic<Duration::rep> drain_deadline_;
+  std::atomic<Duration::rep> readiness_delay_;
   DemoUpstream demo_;
   std::optional<Endpoint> demo_endpoint_;
   std::optional<Gateway> gateway_;
@@ -137,6 +166,7 @@ class GatewayRun {
   std::optional<core::Context> public_context_;
   std::optional<core::Context> drain_context_;
   std::optional<core::Context> serving_context_;
+  std::vector<std::unique_ptr<bounds::Ledger::Cost>> costs_;
   testing::FaultInjector faults_;  // after the points that it knows
 };
 
@@ -170,11 +200,12 @@ bool GatewayRun::open_all() {
   gateway_.emplace(config_, targets, ledger_, runtime_.processors());
   faults_.add(gateway_->forward_point());
   faults_.add(demo_.answer_point());
-  public_endpoint_.emplace(
-      ledger_,
-      EndpointOptions{
-          .name = "connections", .connections = config_.server.connections, .because = "server.connections"},
-      server_options(config_.server), *gateway_);
+  public_endpoint_.emplace(ledger_,
+                           EndpointOptions{.name = "connections",
+                                           .connections = config_.server.connections,
+                                           .because = "server.connections",
+                                           .each = connection_bytes(config_.server)},
+                           server_options(config_.server), *gateway_);
   return open(*public_endpoint_, config_.listen) && open(admin_endpoint_, config_.admin);
 }
 
@@ -194,12 +225,13 @@ void GatewayRun::announce_addresses() const {
 
 core::task<> GatewayRun::run(core::Scope& root) {
   auto signals = core::SignalSet::open({SIGINT, SIGTERM});
-  if (!signals) {
-    options_.announce(fmt::format("error: signals: {}", signals.error().message()));
+  auto hangups = core::SignalSet::open({SIGHUP});
+  if (!signals || !hangups) {
+    options_.announce(fmt::format("error: signals: {}", (signals ? hangups : signals).error().message()));
     exit_code_ = 4;
     co_return;
   }
-  if (!open_all()) {
+  if (!open_all() || !fits_the_machine()) {
     exit_code_ = kExitUsage;
     co_return;
   }
@@ -207,11 +239,12 @@ core::task<> GatewayRun::run(core::Scope& root) {
   serving_context_.emplace(root.context());
   // Ends by cancellation, which is its good end.
   (void)co_await core::with_scope(
-      root.context(), [&](core::Scope& scope) { return serve_until_told(scope, *signals); },
+      root.context(), [&](core::Scope& scope) { return serve_until_told(scope, *signals, *hangups); },
       core::OnError::run_all);
 }
 
-core::task<> GatewayRun::serve_until_told(core::Scope& scope, core::SignalSet& signals) {
+core::task<> GatewayRun::serve_until_told(core::Scope& scope, core::SignalSet& signals,
+                                          core::SignalSet& hangups) {
   core::Context& context = scope.context();
   const auto start = [&](core::task<> task) { scope.spawn(*tasks_.try_acquire(), std::move(task)); };
   const auto start_server = [&](core::task<Result<>> task) {
@@ -222,6 +255,7 @@ core::task<> GatewayRun::serve_until_told(core::Scope& scope, core::SignalSet& s
   (void)served_.try_acquire();
   start(serve_public());
   gateway_->spawn_housekeeping(scope, tasks_);
+  start(reload_on_signal(hangups));
   admin_.set_ready(true);
   announce_addresses();
   if (options_.beside) {
@@ -233,9 +267,8 @@ core::task<> GatewayRun::serve_until_told(core::Scope& scope, core::SignalSet& s
   admin_.set_ready(false);
   serving_context_->cancel();
   options_.announce(
-      fmt::format("draining: up to {} for what is in flight", weir::to_string(config_.drain.deadline)));
-  drain_context_.emplace(*public_context_,
-                         saturating_add(core::now(), config_.drain.readiness_delay + config_.drain.deadline));
+      fmt::format("draining: up to {} for what is in flight", weir::to_string(drain_deadline())));
+  drain_context_.emplace(*public_context_, saturating_add(core::now(), readiness_delay() + drain_deadline()));
   start(interrupt_on_signal(signals));
   co_await drain();
   public_context_->cancel();
@@ -252,8 +285,8 @@ core::task<> GatewayRun::serve_public() {
 }
 
 core::task<> GatewayRun::drain() {
-  if (config_.drain.readiness_delay > Duration::zero()) {
-    (void)co_await core::sleep_for(*drain_context_, config_.drain.readiness_delay);
+  if (readiness_delay() > Duration::zero()) {
+    (void)co_await core::sleep_for(*drain_context_, readiness_delay());
   }
   public_endpoint_->server().drain();
   const Result<> drained = co_await served_.acquire(*drain_context_);
@@ -272,11 +305,51 @@ core::task<> GatewayRun::interrupt_on_signal(core::SignalSet& signals) {
   drain_context_->cancel();
 }
 
+bounds::Proof GatewayRun::proof() const {
+  std::vector<bounds::Row> rows = ledger_.snapshot();
+  for (bounds::Row& row : rows) {
+    // A limit that a limiter moves may come to be the most it may be.
+    if (row.name == "inflight") row.limit = std::max<std::uint64_t>(row.limit, config_.inflight.limit);
+  }
+  return bounds::prove(rows, ledger_.costs(), bounds::Machine::read());
+}
+
+bool GatewayRun::fits_the_machine() {
+  for (bounds::CostRow& cost : shared_costs(config_)) {
+    costs_.push_back(std::make_unique<bounds::Ledger::Cost>(ledger_, std::move(cost)));
+  }
+  costs_.push_back(std::make_unique<bounds::Ledger::Cost>(ledger_, process_cost(runtime_.processors())));
+  const bounds::Proof proof = this->proof();
+  const auto announce_lines = [this](std::string_view text) {
+    while (!text.empty()) {
+      const std::size_t end = std::min(text.find('\n'), text.size());
+      options_.announce(text.substr(0, end));
+      text.remove_prefix(std::min(end + 1, text.size()));
+    }
+  };
+  if (options_.show_proof) announce_lines(proof.table());
+  if (proof.fits()) return true;
+  announce_lines(options_.over_budget ? proof.warning() : proof.refusal());
+  return options_.over_budget;
+}
+
+core::task<> GatewayRun::reload_on_signal(core::SignalSet& hangups) {
+  while (co_await hangups.next(*serving_context_)) (void)co_await reloader_.reload(*serving_context_);
+}
+
+void GatewayRun::apply(const GatewayConfig& to) {
+  gateway_->apply(to);
+  public_endpoint_->resize(to.server.connections);
+  drain_deadline_.store(to.drain.deadline.count(), std::memory_order_relaxed);
+  readiness_delay_.store(to.drain.readiness_delay.count(), std::memory_order_relaxed);
+}
+
 void GatewayRun::expose(observe::Exposition& page) const {
   expose_gateway(*gateway_, page);
   expose_server("public", public_endpoint_->server().stats(), page);
   expose_server("admin", admin_endpoint_.server().stats(), page);
   expose_runtime(runtime_.stats(), page);
+  reloader_.expose(page);
 }
 
 std::string GatewayRun::overview() const {

@@ -17,8 +17,16 @@ enum class Outcome : std::uint8_t {
   forwarded,             // the upstream's answer, whatever its status, was handed on whole
   no_route,              // 404
   refused_tenant,        // 429
+  refused_caller,        // 429
+  refused_memory,        // 503: memory runs short
   refused_inflight,      // 503
   refused_upstream,      // 503: the upstream's own bound
+  refused_breaker,       // 503: the upstream fails and is not asked
+  refused_throttle,      // 503: the upstream refuses such requests and is not asked
+  cached,                // answered from the cache
+  joined,                // answered with what another request has fetched just now
+  stale,                 // answered from the cache with what is no longer fresh
+  fallback,              // answered with what is declared for when there is no reply
   upstream_refused,      // 502: it does not accept connections
   upstream_unreachable,  // 502: it could not be reached in time to connect, or at all
   upstream_reset,        // 502: it reset the connection before its head

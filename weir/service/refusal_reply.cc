@@ -42,6 +42,7 @@ core::task<void> send_refusal(http::Exchange& exchange, RefusalReply reply) {
   if (reply.retry_after > Duration::zero()) {
     head.headers.add("Retry-After", std::to_string(whole_seconds(reply.retry_after)));
   }
+  if (reply.threshold > 0) head.headers.add("Weir-Threshold", std::to_string(reply.threshold));
   const std::string body = to_json(reply);
   (void)co_await exchange.respond(head, body);
 }

@@ -90,10 +90,9 @@ Section::Section(Schema schema, const YamlNode& node, std::string path, std::str
     }
     const auto [first, is_new] = seen.emplace(key.text, key.place);
     if (!is_new) {
-      findings.error(
-          key.place,
-          {fmt::format("key {} is given twice {}", in_quotes(key.text), in_section(name_)),
-           fmt::format("the first is at {}:{}: keep one of them", first->second.line, first->second.column)});
+      findings.error(key.place,
+                     {fmt::format("key {} is given twice {}", in_quotes(key.text), in_section(name_)),
+                      fmt::format("the first is at {}: keep one of them", findings.at(first->second))});
     } else if (!any_name) {
       refuse_unknown(key);
     }

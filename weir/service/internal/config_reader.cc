@@ -5,38 +5,15 @@
 #include <algorithm>
 #include <utility>
 
+#include "weir/service/internal/admission_reader.h"
 #include "weir/service/internal/keys.h"
 #include "weir/service/internal/rules.h"
+#include "weir/service/internal/upstream_reader.h"
 #include "weir/service/section.h"
 #include "weir/service/text.h"
 
 namespace weir::service::internal {
 namespace {
-
-bool is_alnum(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
-// RFC 9110, section 5.6.2.
-bool is_token(std::string_view text) {
-  static constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
-  return !text.empty() && std::ranges::all_of(text, [](char c) {
-    return is_alnum(c) || kOthers.find(c) != std::string_view::npos;
-  });
-}
-
-// The header's name in "header:Name".
-std::expected<std::string, Fault> parse_tenant_key(std::string_view text) {
-  static constexpr std::string_view kPrefix = "header:";
-  if (text.starts_with(kPrefix)) {
-    const std::string_view name = text.substr(kPrefix.size());
-    if (is_token(name)) return std::string(name);
-    return std::unexpected(
-        Fault{fmt::format("{} is no header name", in_quotes(name)), "for example header:X-Tenant-ID"});
-  }
-  return std::unexpected(
-      Fault{fmt::format("bounds.tenant.key {} does not say where to look", in_quotes(text)),
-            is_token(text) ? fmt::format("did you mean \"header:{}\"?", text)
-                           : std::string("write \"header:\" and a header's name")});
-}
 
 std::optional<Fault> match_fault(std::string_view name, std::string_view match) {
   if (!match.starts_with('/')) {
@@ -63,6 +40,7 @@ class Reader {
  private:
   void read_bounds(const Section& bounds);
   void read_tenant(const Section& section);
+  void read_key(const Section& section, std::string& header);
   void read_upstream(const NamedSection& named);
   void read_route(const Section& section);
   void read_server(const Section& section);
@@ -143,23 +121,39 @@ void Reader::read_bounds(const Section& bounds) {
     if (const auto queue = inflight->section("queue")) {
       draft_.queue_depth = queue->read("depth", config.queue.depth);
       draft_.queue_wait = queue->read("wait", config.queue.wait);
+      read_order(*queue, config.queue, findings_);
     }
+    read_limiter(*inflight, config, findings_);
     read_because(*inflight, config.because);
+  }
+  read_importance(bounds, draft_.config, findings_);
+  if (const auto caller = bounds.section("caller")) {
+    CallerConfig& config = draft_.config.caller.emplace();
+    read_key(*caller, config.header);
+    if (const auto rate = caller->section("rate")) read_rate(*rate, config.rate, findings_);
+    caller->read("keys_max", config.keys_max);
+    read_because(*caller, config.because);
   }
   if (const auto tenant = bounds.section("tenant")) read_tenant(*tenant);
 }
 
 void Reader::read_tenant(const Section& section) {
   TenantConfig& config = draft_.config.tenant.emplace();
-  std::string key;
-  if (const Given given = section.read("key", key)) {
-    auto header = parse_tenant_key(key);
-    if (header) config.header = std::move(*header);
-    if (!header) findings_.error(given.place, std::move(header.error()));
-  }
+  read_key(section, config.header);
+  if (const auto rate = section.section("rate")) read_rate(*rate, config.rate.emplace(), findings_);
   draft_.tenant_inflight = section.read("inflight", config.inflight);
   draft_.keys_max = section.read("keys_max", config.keys_max);
+  read_overrides(section, config, draft_.inflight ? draft_.config.inflight.limit : 0, findings_);
   read_because(section, config.because);
+}
+
+void Reader::read_key(const Section& section, std::string& header) {
+  std::string key;
+  const Given given = section.read("key", key);
+  if (!given) return;
+  auto parsed = parse_header_key(section.name_of("key"), key);
+  if (parsed) header = std::move(*parsed);
+  if (!parsed) findings_.error(given.place, std::move(parsed.error()));
 }
 
 void Reader::read_upstream(const NamedSection& named) {
@@ -185,6 +179,7 @@ void Reader::read_upstream(const NamedSection& named) {
     places.connect_timeout = connections->read("connect_timeout", config.connections.connect_timeout);
     connections->read("lifetime", config.connections.lifetime);
   }
+  read_layers(section, config, findings_);
   read_because(section, config.because);
 }
 

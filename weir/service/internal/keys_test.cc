@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "weir/service/config.h"
+#include "weir/service/config_changes.h"
 #include "weir/service/schema_document.h"
 
 namespace weir::service::internal {
@@ -35,6 +36,22 @@ Flat full() {
           {"upstreams.u.url", "'http://a'"},
           {"upstreams.u.inflight", "50"},
           {"upstreams.u.because", "b"},
+          {"bounds.tenant.rate.limit", "100"},
+          {"bounds.caller.key", "'header:Y'"},
+          {"bounds.caller.because", "b"},
+          {"bounds.caller.rate.limit", "100"},
+          {"bounds.priority.key", "'header:Z'"},
+          {"bounds.priority.shares.low", "0.01"},
+          {"bounds.memory.shed_at", "0.8"},
+          {"upstreams.u.queue.depth", "1"},
+          {"upstreams.u.retry.tries", "3"},
+          {"upstreams.u.budget.share", "0.2"},
+          {"upstreams.u.breaker.trials", "1"},
+          {"upstreams.u.hedge.quantile", "0.95"},
+          {"upstreams.u.throttle.accepted_share", "0.5"},
+          {"upstreams.u.cache.fresh_for", "10s"},
+          {"upstreams.u.singleflight.flights", "100"},
+          {"upstreams.u.fallback.status", "200"},
           {"routes.0.match", "/"},
           {"routes.0.upstream", "u"}};
 }
@@ -63,6 +80,8 @@ std::string yaml_with(std::string path, const std::string& value) {
   };
   name_for("upstreams", "u");
   name_for("routes", "0");
+  name_for("bounds.tenant.overrides", "t");
+  name_for("bounds.priority.classes", "c");
   Flat flat = full();
   std::erase_if(flat, [&path](const auto& entry) { return entry.first.starts_with(path + "."); });
   flat[path] = value;
@@ -90,7 +109,8 @@ TEST(Keys, AreUniqueAndBelowKeysThatAreMaps) {
     EXPECT_LT(above->kind, KeyKind::number) << key.path;
   }
   EXPECT_EQ(config_schema().find("bounds.inflight.limt"), nullptr);
-  EXPECT_THAT(config_schema().below("bounds"), ElementsAreArray({"inflight", "tenant"}));
+  EXPECT_THAT(config_schema().below("bounds"),
+              ElementsAreArray({"inflight", "tenant", "caller", "priority", "memory"}));
 }
 
 TEST(Keys, AreAllRead) {
@@ -119,6 +139,24 @@ TEST(Keys, TakeBothEndsOfTheirRangeAndNothingBeyond) {
     EXPECT_THAT(with(key.max), IsEmpty()) << key.path;
     EXPECT_EQ(with(key.max + 1).size(), 1u) << key.path;
     if (key.min > 0) EXPECT_EQ(with(key.min - 1).size(), 1u) << key.path;
+  }
+}
+
+// A key that a comparison does not know would be taken over by nobody on a reload.
+TEST(Keys, AreAllComparedOnAReload) {
+  for (const KeySpec& key : config_schema().keys()) {
+    if (key.kind < KeyKind::number || key.kind == KeyKind::text) continue;
+    const auto with = [&key](std::uint64_t value) {
+      return parse_config("f", yaml_with(std::string(key.path), value_text(key.kind, value)));
+    };
+    const Parsed least = with(key.min), most = with(key.max);
+    ASSERT_TRUE(least && most) << key.path;
+    std::string path(key.path);
+    if (path.starts_with("upstreams.*")) path.replace(10, 1, "u");
+    if (path.starts_with("bounds.tenant.overrides.*")) path.replace(24, 1, "t");
+    EXPECT_THAT(config_changes(least->config, most->config),
+                testing::Contains(testing::Field(&ConfigChange::key, path)))
+        << key.path;
   }
 }
 

@@ -16,8 +16,6 @@
 namespace weir::service::internal {
 namespace {
 
-std::string at(Place place) { return fmt::format("{}:{}", place.line, place.column); }
-
 // The first few of them.
 std::string known_names(std::span<const std::string_view> names) {
   static constexpr std::size_t kShownMax = 8;
@@ -63,7 +61,7 @@ void check_tenant(const Draft& draft, Diagnostics& findings) {
         draft.tenant_inflight.place,
         {fmt::format("bounds.tenant.inflight is {}, more than the {} that bounds.inflight.limit ({}) lets in "
                      "altogether",
-                     config.tenant->inflight, config.inflight.limit, at(draft.inflight.place)),
+                     config.tenant->inflight, config.inflight.limit, findings.at(draft.inflight.place)),
          fmt::format("less than {}, so that one tenant cannot take it all", config.inflight.limit)});
   } else if (draft.tenant_inflight && config.tenant->inflight == config.inflight.limit) {
     findings.warn(
@@ -95,7 +93,7 @@ void check_reach(const Draft& draft, Diagnostics& findings) {
         draft.upstreams[i].inflight.place,
         {fmt::format(
              "inflight of upstream {} is {} and is never reached: bounds.inflight.limit ({}) lets {} in",
-             in_quotes(upstream.name), upstream.inflight, at(draft.inflight.place), limit),
+             in_quotes(upstream.name), upstream.inflight, findings.at(draft.inflight.place), limit),
          fmt::format("at most {}", limit)});
   }
   if (draft.connections.known && config.server.connections < limit) {
@@ -131,7 +129,7 @@ void check_matches(const Draft& draft, Diagnostics& findings) {
     const auto [first, is_new] = matches.emplace(match, place);
     if (is_new) continue;
     findings.error(place, {fmt::format("route {} is there twice", in_quotes(match)),
-                           fmt::format("the first is at {}: keep one of them", at(first->second))});
+                           fmt::format("the first is at {}: keep one of them", findings.at(first->second))});
   }
 }
 

@@ -1,0 +1,283 @@
+#include "weir/service/config_changes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "weir/base/units.h"
+#include "weir/service/schema.h"
+#include "weir/service/text.h"
+
+namespace weir::service {
+namespace {
+
+enum class Moves : bool { no, yes };
+
+std::string shown(int value) { return fmt::format("{}", value); }
+std::string shown(double value) { return fmt::format("{}", value); }
+std::string shown(std::uint32_t value) { return fmt::format("{}", value); }
+std::string shown(Duration value) { return weir::to_string(value); }
+std::string shown(Bytes value) { return value_text(KeyKind::bytes, value.count); }
+std::string shown(const std::string& value) { return value.empty() ? "none" : in_quotes(value); }
+std::string shown(const HostPort& value) { return value.text(); }
+std::string shown(const UpstreamUrl& value) { return value.text(); }
+
+std::string shown(const std::vector<RouteConfig>& routes) {
+  static constexpr std::size_t kShownMax = 4;
+  std::string text;
+  for (const RouteConfig& route : std::span(routes).first(std::min(routes.size(), kShownMax))) {
+    text += fmt::format("{}{} to {}", text.empty() ? "" : ", ", route.match, route.upstream);
+  }
+  return routes.size() > kShownMax ? text + ", ..." : text;
+}
+
+class Comparison {
+ public:
+  std::vector<ConfigChange> take() { return std::move(changes_); }
+
+  void top(const GatewayConfig& from, const GatewayConfig& to);
+
+ private:
+  template <typename Value>
+  void value(std::string key, const Value& from, const Value& to, Moves moves) {
+    if (from == to) return;
+    changes_.push_back({std::move(key), shown(from), shown(to), moves == Moves::yes});
+  }
+  void presence(std::string key, bool from, bool to, Moves moves = Moves::no) {
+    if (from == to) return;
+    changes_.push_back({std::move(key), from ? "there" : "none", to ? "there" : "none", moves == Moves::yes});
+  }
+  // Of a section that may be absent: `compare(value, a, b)` where it is in both.
+  template <typename Part, typename Compare>
+  void part(const std::string& key, const std::optional<Part>& from, const std::optional<Part>& to,
+            Moves moves, Compare compare) {
+    presence(key, from.has_value(), to.has_value(), moves);
+    if (!from || !to) return;
+    compare([&](std::string_view name, const auto Part::* member) {
+      value(fmt::format("{}.{}", key, name), (*from).*member, (*to).*member, moves);
+    });
+  }
+  void inflight(const InflightConfig& from, const InflightConfig& to);
+  void tenant(const TenantConfig& from, const TenantConfig& to);
+  void rate(const std::string& key, const RateConfig& from, const RateConfig& to);
+  void caller(const CallerConfig& from, const CallerConfig& to);
+  void priority(const PriorityConfig& from, const PriorityConfig& to);
+  void memory(const MemoryConfig& from, const MemoryConfig& to);
+  void upstream(const UpstreamConfig& from, const UpstreamConfig& to);
+  void layers(const std::string& prefix, const UpstreamConfig& from, const UpstreamConfig& to);
+  void shared(const std::string& prefix, const UpstreamConfig& from, const UpstreamConfig& to);
+  void upstreams(const GatewayConfig& from, const GatewayConfig& to);
+  void server(const ServerConfig& from, const ServerConfig& to);
+
+  std::vector<ConfigChange> changes_;
+};
+
+void Comparison::top(const GatewayConfig& from, const GatewayConfig& to) {
+  value("service", from.service, to.service, Moves::no);
+  value("listen", from.listen, to.listen, Moves::no);
+  value("admin", from.admin, to.admin, Moves::no);
+  inflight(from.inflight, to.inflight);
+  presence("bounds.tenant", from.tenant.has_value(), to.tenant.has_value());
+  if (from.tenant && to.tenant) tenant(*from.tenant, *to.tenant);
+  presence("bounds.caller", from.caller.has_value(), to.caller.has_value());
+  if (from.caller && to.caller) caller(*from.caller, *to.caller);
+  presence("bounds.priority", from.priority.has_value(), to.priority.has_value());
+  if (from.priority && to.priority) priority(*from.priority, *to.priority);
+  presence("bounds.memory", from.memory.has_value(), to.memory.has_value());
+  if (from.memory && to.memory) memory(*from.memory, *to.memory);
+  upstreams(from, to);
+  value("routes", from.routes, to.routes, Moves::no);
+  server(from.server, to.server);
+  value("drain.deadline", from.drain.deadline, to.drain.deadline, Moves::yes);
+  value("drain.readiness_delay", from.drain.readiness_delay, to.drain.readiness_delay, Moves::yes);
+}
+
+void Comparison::inflight(const InflightConfig& from, const InflightConfig& to) {
+  value("bounds.inflight.limit", from.limit, to.limit, Moves::yes);
+  value("bounds.inflight.queue.depth", from.queue.depth, to.queue.depth, Moves::no);
+  value("bounds.inflight.queue.wait", from.queue.wait, to.queue.wait, Moves::no);
+  value("bounds.inflight.queue.order", from.queue.order, to.queue.order, Moves::no);
+  value("bounds.inflight.limiter", from.limiter, to.limiter, Moves::yes);
+  value("bounds.inflight.min", from.min, to.min, Moves::yes);
+  value("bounds.inflight.initial", from.initial, to.initial, Moves::yes);
+  value("bounds.inflight.objective", from.objective, to.objective, Moves::yes);
+  value("bounds.inflight.because", from.because, to.because, Moves::yes);
+}
+
+void Comparison::tenant(const TenantConfig& from, const TenantConfig& to) {
+  value("bounds.tenant.key", from.header, to.header, Moves::no);
+  value("bounds.tenant.inflight", from.inflight, to.inflight, Moves::yes);
+  value("bounds.tenant.keys_max", from.keys_max, to.keys_max, Moves::no);
+  value("bounds.tenant.because", from.because, to.because, Moves::yes);
+  presence("bounds.tenant.rate", from.rate.has_value(), to.rate.has_value());
+  if (from.rate && to.rate) rate("bounds.tenant.rate", *from.rate, *to.rate);
+  for (const auto& [name, inflight] : from.overrides) {
+    const auto now = to.overrides.find(name);
+    if (now == to.overrides.end()) {
+      presence("bounds.tenant.overrides." + name, true, false, Moves::yes);
+    } else {
+      value("bounds.tenant.overrides." + name + ".inflight", inflight, now->second, Moves::yes);
+    }
+  }
+  for (const auto& [name, inflight] : to.overrides) {
+    presence("bounds.tenant.overrides." + name, from.overrides.contains(name), true, Moves::yes);
+  }
+}
+
+void Comparison::rate(const std::string& key, const RateConfig& from, const RateConfig& to) {
+  value(key + ".limit", from.limit, to.limit, Moves::no);
+  value(key + ".per", from.per, to.per, Moves::no);
+  value(key + ".burst", from.burst, to.burst, Moves::no);
+}
+
+void Comparison::caller(const CallerConfig& from, const CallerConfig& to) {
+  value("bounds.caller.key", from.header, to.header, Moves::no);
+  rate("bounds.caller.rate", from.rate, to.rate);
+  value("bounds.caller.keys_max", from.keys_max, to.keys_max, Moves::no);
+  value("bounds.caller.because", from.because, to.because, Moves::no);
+}
+
+void Comparison::priority(const PriorityConfig& from, const PriorityConfig& to) {
+  static constexpr std::array<std::string_view, 5> kLevels{"sheddable", "low", "normal", "high", "critical"};
+  value("bounds.priority.key", from.header, to.header, Moves::no);
+  value("bounds.priority.default", from.fallback, to.fallback, Moves::no);
+  for (const auto& [name, level] : from.classes) {
+    const auto now = to.classes.find(name);
+    value("bounds.priority.classes." + name, level, now == to.classes.end() ? std::string() : now->second,
+          Moves::no);
+  }
+  for (const auto& [name, level] : to.classes) {
+    presence("bounds.priority.classes." + name, from.classes.contains(name), true);
+  }
+  for (std::size_t i = 0; i < kLevels.size(); ++i) {
+    value(fmt::format("bounds.priority.shares.{}", kLevels[i]), from.shares[i], to.shares[i], Moves::no);
+  }
+}
+
+void Comparison::memory(const MemoryConfig& from, const MemoryConfig& to) {
+  value("bounds.memory.limit", from.limit, to.limit, Moves::no);
+  value("bounds.memory.shed_at", from.shed_at, to.shed_at, Moves::no);
+  value("bounds.memory.refuse_at", from.refuse_at, to.refuse_at, Moves::no);
+}
+
+void Comparison::upstreams(const GatewayConfig& from, const GatewayConfig& to) {
+  for (const UpstreamConfig& old : from.upstreams) {
+    const UpstreamConfig* now = to.find_upstream(old.name);
+    presence("upstreams." + old.name, true, now != nullptr);
+    if (now != nullptr) upstream(old, *now);
+  }
+  for (const UpstreamConfig& now : to.upstreams) {
+    presence("upstreams." + now.name, from.find_upstream(now.name) != nullptr, true);
+  }
+}
+
+void Comparison::upstream(const UpstreamConfig& from, const UpstreamConfig& to) {
+  const std::string prefix = "upstreams." + from.name + '.';
+  value(prefix + "url", from.url, to.url, Moves::no);
+  value(prefix + "inflight", from.inflight, to.inflight, Moves::yes);
+  value(prefix + "timeout", from.timeout, to.timeout, Moves::yes);
+  value(prefix + "because", from.because, to.because, Moves::yes);
+  const std::string connections = prefix + "connections.";
+  const ConnectionsConfig& a = from.connections;
+  const ConnectionsConfig& b = to.connections;
+  value(connections + "idle_max", a.idle_max, b.idle_max, Moves::yes);
+  value(connections + "idle_timeout", a.idle_timeout, b.idle_timeout, Moves::no);
+  value(connections + "connect_timeout", a.connect_timeout, b.connect_timeout, Moves::no);
+  value(connections + "lifetime", a.lifetime, b.lifetime, Moves::no);
+  value(prefix + "queue.depth", from.queue.depth, to.queue.depth, Moves::no);
+  value(prefix + "queue.wait", from.queue.wait, to.queue.wait, Moves::no);
+  layers(prefix, from, to);
+  shared(prefix, from, to);
+}
+
+// Made anew, with what they have learned forgotten, where one of them changes.
+void Comparison::layers(const std::string& prefix, const UpstreamConfig& from, const UpstreamConfig& to) {
+  part(prefix + "retry", from.retry, to.retry, Moves::yes, [](auto key) {
+    key("tries", &RetryConfig::tries);
+    key("try_timeout", &RetryConfig::try_timeout);
+    key("backoff", &RetryConfig::backoff);
+    key("backoff_max", &RetryConfig::backoff_max);
+  });
+  part(prefix + "budget", from.budget, to.budget, Moves::yes, [](auto key) {
+    key("share", &RetryBudgetConfig::share);
+    key("per_second", &RetryBudgetConfig::per_second);
+    key("window", &RetryBudgetConfig::window);
+  });
+  part(prefix + "breaker", from.breaker, to.breaker, Moves::yes, [](auto key) {
+    key("consecutive_failures", &BreakerConfig::consecutive_failures);
+    key("failure_ratio", &BreakerConfig::failure_ratio);
+    key("window", &BreakerConfig::window);
+    key("calls_min", &BreakerConfig::calls_min);
+    key("slow_after", &BreakerConfig::slow_after);
+    key("open_for", &BreakerConfig::open_for);
+    key("open_for_max", &BreakerConfig::open_for_max);
+    key("trials", &BreakerConfig::trials);
+  });
+  part(prefix + "hedge", from.hedge, to.hedge, Moves::yes, [](auto key) {
+    key("quantile", &HedgeConfig::quantile);
+    key("min", &HedgeConfig::min);
+    key("max", &HedgeConfig::max);
+    key("off_for", &HedgeConfig::off_for);
+  });
+  part(prefix + "throttle", from.throttle, to.throttle, Moves::yes, [](auto key) {
+    key("accepted_share", &ThrottleConfig::accepted_share);
+    key("refused_max", &ThrottleConfig::refused_max);
+    key("window", &ThrottleConfig::window);
+  });
+}
+
+void Comparison::shared(const std::string& prefix, const UpstreamConfig& from, const UpstreamConfig& to) {
+  part(prefix + "cache", from.cache, to.cache, Moves::no, [](auto key) {
+    key("entries", &CacheConfig::entries);
+    key("bytes", &CacheConfig::bytes);
+    key("body_bytes", &CacheConfig::body_bytes);
+    key("loads", &CacheConfig::loads);
+    key("fresh_for", &CacheConfig::fresh_for);
+    key("stale_while_revalidate", &CacheConfig::stale_while_revalidate);
+    key("stale_if_error", &CacheConfig::stale_if_error);
+  });
+  part(prefix + "singleflight", from.singleflight, to.singleflight, Moves::no, [](auto key) {
+    key("flights", &SingleflightConfig::flights);
+    key("callers", &SingleflightConfig::callers);
+    key("body_bytes", &SingleflightConfig::body_bytes);
+  });
+  part(prefix + "fallback", from.fallback, to.fallback, Moves::yes, [](auto key) {
+    key("status", &StaticConfig::status);
+    key("content_type", &StaticConfig::content_type);
+    key("body", &StaticConfig::body);
+  });
+}
+
+void Comparison::server(const ServerConfig& from, const ServerConfig& to) {
+  value("server.connections", from.connections, to.connections, Moves::yes);
+  value("server.header_bytes", from.header_bytes, to.header_bytes, Moves::no);
+  value("server.headers", from.headers, to.headers, Moves::no);
+  value("server.target_bytes", from.target_bytes, to.target_bytes, Moves::no);
+  value("server.body_bytes", from.body_bytes, to.body_bytes, Moves::no);
+  value("server.header_timeout", from.header_timeout, to.header_timeout, Moves::no);
+  value("server.idle_timeout", from.idle_timeout, to.idle_timeout, Moves::no);
+}
+
+}  // namespace
+
+std::string ConfigChange::text() const {
+  return fmt::format("{}: {} -> {}{}", key, from, to, moves ? "" : " (needs a restart)");
+}
+
+std::vector<ConfigChange> config_changes(const GatewayConfig& from, const GatewayConfig& to) {
+  Comparison comparison;
+  comparison.top(from, to);
+  return comparison.take();
+}
+
+std::string to_text(std::span<const ConfigChange> changes) {
+  std::string text;
+  for (const ConfigChange& change : changes) text += change.text() + '\n';
+  return text;
+}
+
+}  // namespace weir::service

@@ -1,0 +1,175 @@
+#include "weir/service/internal/admission_reader.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+#include <span>
+#include <tuple>
+#include <vector>
+
+#include "weir/bounds/gcra.h"
+#include "weir/service/suggest.h"
+#include "weir/service/text.h"
+
+namespace weir::service::internal {
+namespace {
+
+constexpr std::array<std::string_view, 5> kLimiters{"fixed", "queue_delay", "gradient2", "vegas", "aimd"};
+constexpr std::array<std::string_view, 4> kOrders{"fifo", "codel", "priority", "fair"};
+constexpr std::array<std::string_view, 5> kLevels{"sheddable", "low", "normal", "high", "critical"};
+
+// One of some words.
+void read_word(const Section& section, std::string_view key, std::span<const std::string_view> words,
+               std::string& out, Diagnostics& findings) {
+  std::string text;
+  const Given given = section.read(key, text);
+  if (!given) return;
+  if (std::ranges::find(words, text) != words.end()) {
+    out = std::move(text);
+    return;
+  }
+  const std::string_view meant = nearest(text, std::vector<std::string_view>(words.begin(), words.end()));
+  findings.error(given.place,
+                 {fmt::format("{} is {}, which is none of its words", section.name_of(key), in_quotes(text)),
+                  meant.empty() ? fmt::format("one of {}", fmt::join(words, ", "))
+                                : fmt::format("did you mean {}?", meant)});
+}
+
+bool is_alnum(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+// RFC 9110, section 5.6.2.
+bool is_token(std::string_view text) {
+  static constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return is_alnum(c) || kOthers.find(c) != std::string_view::npos;
+  });
+}
+
+// The header's name in "header:Name".
+void read_priority(const Section& section, PriorityConfig& config, Diagnostics& findings) {
+  std::string key;
+  if (const Given given = section.read("key", key)) {
+    auto header = parse_header_key(section.name_of("key"), key);
+    if (header) config.header = std::move(*header);
+    if (!header) findings.error(given.place, std::move(header.error()));
+  }
+  read_word(section, "default", kLevels, config.fallback, findings);
+  for (const NamedSection& word : section.sections("classes")) {
+    std::string level = "normal";
+    read_word(word.section, "level", kLevels, level, findings);
+    config.classes.emplace(word.name, std::move(level));
+  }
+  if (const auto shares = section.section("shares")) {
+    for (std::size_t i = 0; i < kLevels.size(); ++i) shares->read(kLevels[i], config.shares[i]);
+    const double sum = std::accumulate(config.shares.begin(), config.shares.end(), 0.0);
+    if (sum >= 1) {
+      findings.error(shares->place(), {fmt::format("{} are {} of the capacity together", shares->name(), sum),
+                                       "less than 1, so that something is left for who comes first"});
+    }
+  }
+}
+
+void read_memory(const Section& section, MemoryConfig& config, Diagnostics& findings) {
+  section.read("limit", config.limit);
+  const Given shed = section.read("shed_at", config.shed_at);
+  const Given all = section.read("refuse_at", config.refuse_at);
+  if (shed.known && all.known && config.shed_at >= config.refuse_at) {
+    findings.error((shed ? shed : all).place,
+                   {fmt::format("{} is {}, and all is refused from {} on", section.name_of("shed_at"),
+                                config.shed_at, config.refuse_at),
+                    "less than refuse_at"});
+  }
+}
+
+}  // namespace
+
+std::expected<std::string, Fault> parse_header_key(std::string_view name, std::string_view text) {
+  static constexpr std::string_view kPrefix = "header:";
+  if (text.starts_with(kPrefix)) {
+    const std::string_view header = text.substr(kPrefix.size());
+    if (is_token(header)) return std::string(header);
+    return std::unexpected(
+        Fault{fmt::format("{} is no header name", in_quotes(header)), "for example header:X-Tenant-ID"});
+  }
+  return std::unexpected(Fault{fmt::format("{} {} does not say where to look", name, in_quotes(text)),
+                               is_token(text) ? fmt::format("did you mean \"header:{}\"?", text)
+                                              : std::string("write \"header:\" and a header's name")});
+}
+
+void read_limiter(const Section& inflight, InflightConfig& config, Diagnostics& findings) {
+  read_word(inflight, "limiter", kLimiters, config.limiter, findings);
+  const Given min = inflight.read("min", config.min);
+  const Given initial = inflight.read("initial", config.initial);
+  const Given objective = inflight.read("objective", config.objective);
+  const Given limit{.place = inflight.key_place("limit"), .known = config.limit > 0};
+  for (const auto& [key, given, value] :
+       {std::tuple("min", min, config.min), std::tuple("initial", initial, config.initial)}) {
+    if (!given || !limit.known || value <= config.limit) continue;
+    findings.error(given.place, {fmt::format("{} is {}, more than the limit ({})", inflight.name_of(key),
+                                             value, findings.at(limit.place)),
+                                 fmt::format("at most {}", config.limit)});
+  }
+  if (min && initial && config.initial < config.min) {
+    findings.error(initial.place, {fmt::format("{} is {}, less than the least, {}",
+                                               inflight.name_of("initial"), config.initial, config.min),
+                                   fmt::format("from {} to {}", config.min, config.limit)});
+  }
+  if (config.limiter == "fixed" && (min || initial || objective)) {
+    const Place place = (min ? min : initial ? initial : objective).place;
+    findings.warn(place, {"min, initial and objective have no effect where the limiter is fixed",
+                          "set limiter, for example queue_delay, or take them away"});
+  } else if (objective && config.limiter != "queue_delay") {
+    findings.warn(objective.place, {fmt::format("{} has no effect with limiter {}",
+                                                inflight.name_of("objective"), config.limiter),
+                                    "it is queue_delay's"});
+  }
+}
+
+void read_order(const Section& queue, QueueConfig& config, Diagnostics& findings) {
+  read_word(queue, "order", kOrders, config.order, findings);
+}
+
+void read_rate(const Section& rate, RateConfig& config, Diagnostics& findings) {
+  const Given limit = rate.read("limit", config.limit);
+  rate.read("per", config.per);
+  config.burst = config.limit;
+  const Given burst = rate.read("burst", config.burst);
+  if (!limit || !burst.known) return;
+  const auto right = bounds::Gcra::verify({.units = config.limit, .per = config.per, .burst = config.burst});
+  if (!right) findings.error(rate.place(), {fmt::format("{}: {}", rate.name(), right.error())});
+}
+
+void read_overrides(const Section& tenant, TenantConfig& config, std::uint32_t most, Diagnostics& findings) {
+  for (const NamedSection& one : tenant.sections("overrides")) {
+    std::uint32_t inflight = 0;
+    const Given given = one.section.read("inflight", inflight);
+    if (!given) continue;
+    if (one.name.size() > 256) {
+      findings.error(one.section.place(),
+                     {fmt::format("{} has a name of {} bytes", tenant.name_of("overrides"), one.name.size()),
+                      "keys are at most 256 bytes long"});
+    } else if (most > 0 && inflight > most) {
+      findings.error(given.place,
+                     {fmt::format("{} is {}, more than the {} that bounds.inflight.limit lets in altogether",
+                                  one.section.name_of("inflight"), inflight, most),
+                      fmt::format("at most {}", most)});
+    } else {
+      config.overrides.emplace(one.name, inflight);
+    }
+  }
+}
+
+void read_importance(const Section& bounds, GatewayConfig& config, Diagnostics& findings) {
+  if (const auto part = bounds.section("priority")) read_priority(*part, config.priority.emplace(), findings);
+  if (const auto part = bounds.section("memory")) read_memory(*part, config.memory.emplace(), findings);
+  if (config.inflight.queue.order == "priority" && !config.priority) {
+    findings.warn(bounds.place(),
+                  {"bounds.inflight.queue.order is priority, and all are as important as each other",
+                   "declare bounds.priority, or another order"});
+  }
+}
+
+}  // namespace weir::service::internal
