@@ -74,10 +74,13 @@ CostClass& Admission::class_of(const Request& request) const {
   return *options_.classes[request.cost_class];
 }
 
-std::uint32_t Admission::level(const Request& request) const {
-  const std::uint64_t flow = hash_key(request.tenant, options_.seed);
+Levels Admission::levels_of(const Request& request, std::uint64_t flow) const {
   const Duration wall = request.now.time_since_epoch() + options_.wall_clock;
-  return level_of(request.priority, cohort_of(flow, static_cast<std::uint64_t>(wall / 1h)));
+  return admission::levels_of(request.priority, flow, static_cast<std::uint64_t>(wall / 1h));
+}
+
+std::uint32_t Admission::level(const Request& request) const {
+  return levels_of(request, hash_key(request.tenant, options_.seed)).first;
 }
 
 Admission::Admit Admission::admit(core::Context& context, const Request& request) const {
@@ -95,11 +98,10 @@ Decision Admission::decide(const Request& request, TimePoint context_deadline, b
                            Charges& charges) const {
   CostClass& of = class_of(request);
   charges.flow = hash_key(request.tenant, options_.seed);
-  const Duration wall = request.now.time_since_epoch() + options_.wall_clock;
-  charges.level = level_of(request.priority, cohort_of(charges.flow, static_cast<std::uint64_t>(wall / 1h)));
+  charges.levels = levels_of(request, charges.flow);
   charges.deadline = std::min(request.deadline, context_deadline);
 
-  CostClass::Arrival arrival{.level = charges.level, .cost = request.cost};
+  CostClass::Arrival arrival{.levels = charges.levels, .cost = request.cost};
   Decision decision = before_the_class(request, of, charges);
   if (decision.verdict == Verdict::admit) {
     arrival.counts = true;
@@ -126,12 +128,12 @@ Decision Admission::decide(const Request& request, TimePoint context_deadline, b
 // Steps 1 to 6 of the header's list.
 Decision Admission::before_the_class(const Request& request, CostClass& of, Charges& charges) const {
   for (const Guard* guard : options_.guards) {
-    if (guard->refuses(charges.level)) [[unlikely]]
+    if (guard->refuses(charges.levels.first)) [[unlikely]]
       return refusal(guard->reason(), guard->name(), guard->retry_after());
   }
   if (!of.feasible(request.now, charges.deadline)) [[unlikely]]
     return refusal(Reason::expired, of.name());
-  const Shedder::Pass pass = of.shedder_.passes(charges.level, request.cost);
+  const Shedder::Pass pass = of.shedder_.passes(charges.levels, request.cost);
   if (pass == Shedder::Pass::no)
     return refusal(Reason::shed, of.name(), of.retry_after(request.cost, true, request.now));
   charges.share = pass == Shedder::Pass::by_share;
@@ -181,7 +183,7 @@ void Admission::give_back(const Request& request, Charges& charges) const {
   charges.tenant.release();
   if (std::exchange(charges.tenant_rate, false)) options_.tenant_rate->refund(request.tenant, request.cost);
   if (std::exchange(charges.caller_rate, false)) options_.caller_rate->refund(request.caller, request.cost);
-  if (std::exchange(charges.share, false)) class_of(request).shedder_.give_back(charges.level, request.cost);
+  if (std::exchange(charges.share, false)) class_of(request).shedder_.give_back(charges.levels, request.cost);
 }
 
 Admitted Admission::admitted(const Request& request, CostClass& of, Charges& charges, TimePoint at) {
@@ -192,7 +194,7 @@ Admitted Admission::admitted(const Request& request, CostClass& of, Charges& cha
   result.admitted_at_ = at;
   result.deadline_ = charges.deadline;
   result.cost_ = request.cost;
-  result.level_ = charges.level;
+  result.level_ = charges.levels.first;
   return result;
 }
 
@@ -204,7 +206,7 @@ bool Admission::Admit::await_ready() {
   waiting_.emplace(
       of.bound_, context_, request_.cost,
       core::Ticket{
-          .level = charges_.level, .flow = charges_.flow, .start_by = of.start_by(charges_.deadline)});
+          .level = charges_.levels.first, .flow = charges_.flow, .start_by = of.start_by(charges_.deadline)});
   return waiting_->await_ready();
 }
 

@@ -148,7 +148,7 @@ class Admission {
     core::Permit permit;
     bounds::KeyedBound::Permit tenant;
     std::uint64_t flow = 0;
-    std::uint32_t level = 0;
+    Levels levels = {};
     TimePoint deadline = kNever;
     bool share = false;
     bool tenant_rate = false;
@@ -156,6 +156,7 @@ class Admission {
   };
 
   CostClass& class_of(const Request& request) const;
+  Levels levels_of(const Request& request, std::uint64_t flow) const;
   // The decision, counted; what it charged is in `charges`, unless it refuses.
   Decision decide(const Request& request, TimePoint context_deadline, bool may_wait, Charges& charges) const;
   // Its parts.

@@ -12,17 +12,16 @@ Codel::Codel(const Options& options) : options_(options) {
 }
 
 void Codel::look(Duration sojourn, TimePoint now) {
-  if (sojourn == Duration()) {  // no queue stands
-    overloaded_ = false;
-    shortest_ = {};
-    interval_ends_ = saturating_add(now, options_.interval);
-  } else if (now >= interval_ends_) {
-    overloaded_ = shortest_ > options_.target;
-    shortest_ = sojourn;
-    interval_ends_ = saturating_add(now, options_.interval);
-  } else {
+  if (now < interval_ends_) {
     shortest_ = std::min(shortest_, sojourn);
+    return;
   }
+  // Nobody has looked for a whole interval: what was is of no interest.
+  const bool recent = now < saturating_add(interval_ends_, options_.interval);
+  overloaded_ = recent && (shortest_ > options_.target || turned_away_);
+  turned_away_ = false;
+  shortest_ = sojourn;
+  interval_ends_ = saturating_add(now, options_.interval);
 }
 
 }  // namespace weir::admission

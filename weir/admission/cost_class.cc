@@ -20,6 +20,8 @@ namespace {
 
 constexpr std::uint32_t kShardsMax = 16;
 constexpr Duration kRetryMax = 60s;
+// The longest that passes between two readings of the clock, as we count.
+constexpr Duration kTickMax = 1s;
 // Without a completion for so long, what was learned of the service time is
 // believed less and less: half of it each time.
 constexpr Duration kForgets = 1s;
@@ -66,7 +68,7 @@ CostClass::Options complete(CostClass::Options options) {
 // All guarded by lock, but for its own address.
 struct alignas(64) CostClass::Shard {
   internal::ShardLock lock;
-  Window window{TimePoint()};
+  Window window{kNever};  // merged into one that says when it began
   // Since the last step of the limiter.
   Duration wait_sum = {};
   std::uint32_t wait_count = 0;
@@ -86,12 +88,8 @@ struct alignas(64) CostClass::Shard {
   std::uint64_t wasted = 0;
   std::array<std::uint64_t, kReasons.size() + 1> refused{};
   LevelCounts arrivals{};
+  LevelCounts second{};  // the same by the tenants' second cohorts
 
-  // A window has no beginning before the first that comes.
-  void open(TimePoint now) {
-    if (window.opened() == TimePoint()) [[unlikely]]
-      window = Window(now);
-  }
   void learn(Duration response) {
     const auto ns = static_cast<double>(std::max<Duration::rep>(1, response.count()));
     if (service_ns == 0) {
@@ -149,8 +147,24 @@ void CostClass::take_limit() {
   if (limit != bound_.limit()) static_cast<void>(bound_.resize(limit));
 }
 
+namespace {
+
+// Also when the clock was set back, and it would not be for a long time.
+bool is_due(const std::atomic<Duration::rep>& at, Duration every, TimePoint now) {
+  const Duration left = Duration(at.load(std::memory_order_relaxed)) - now.time_since_epoch();
+  return left <= Duration() || left > every;
+}
+
+}  // namespace
+
 bool CostClass::shed_step_is_due(TimePoint now) const {
-  return now.time_since_epoch().count() >= shed_step_due_.load(std::memory_order_relaxed);
+  return is_due(shed_step_due_, shedder_.every(), now);
+}
+
+bool CostClass::window_is_due(const Shard& mine, TimePoint now) const {
+  const std::uint32_t samples = std::max(mine.window.started_count(), mine.window.completed_count());
+  return samples >= pace_samples_.load(std::memory_order_relaxed) ||
+         is_due(window_due_, Duration(pace_span_.load(std::memory_order_relaxed)), now);
 }
 
 void CostClass::arrived(const Arrival& arrival, TimePoint now) {
@@ -158,10 +172,10 @@ void CostClass::arrived(const Arrival& arrival, TimePoint now) {
   bool due = false;
   {
     const std::lock_guard guard(mine.lock);
-    mine.open(now);
     ++mine.offered;
     if (arrival.counts) {
-      mine.arrivals[arrival.level] += arrival.cost;
+      mine.arrivals[arrival.levels.first] += arrival.cost;
+      mine.second[arrival.levels.second] += arrival.cost;
       mine.arrived_units += arrival.cost;
     }
     if (arrival.held_back) {
@@ -184,7 +198,6 @@ void CostClass::waited(const Waited& waited, TimePoint now) {
   bool due = false;
   {
     const std::lock_guard guard(mine.lock);
-    mine.open(now);
     mine.window.held_back();
     mine.held_back = true;
     if (waited.abandoned) {
@@ -216,7 +229,6 @@ void CostClass::ended(const Ending& ending, TimePoint now) {
   bool due = false;
   {
     const std::lock_guard guard(mine.lock);
-    mine.open(now);
     const bool dropped = ending.outcome == Outcome::dropped || ending.late;
     mine.good += ending.outcome == Outcome::completed && !ending.late ? 1 : 0;
     mine.dropped += ending.outcome == Outcome::dropped ? 1 : 0;
@@ -229,39 +241,41 @@ void CostClass::ended(const Ending& ending, TimePoint now) {
   if (due || shed_step_is_due(now)) step(now, due);
 }
 
-bool CostClass::window_is_due(const Shard& mine, TimePoint now) const {
-  return mine.window.due(now, {.span = Duration(pace_span_.load(std::memory_order_relaxed)),
-                               .samples = pace_samples_.load(std::memory_order_relaxed)});
-}
-
 // Whoever comes while another makes the step leaves it to that one: what it has
 // counted is in its window, for this step or the next.
 void CostClass::step(TimePoint now, bool limiter_is_due) {
   const std::unique_lock guard(stepping_, std::try_to_lock);
   if (!guard.owns_lock()) return;
+  // A clock of our own: limiters learn rates from it, and would learn nonsense from
+  // one that is set back or jumps ahead.
+  clock_ += std::clamp(now - read_at_, Duration(), kTickMax);
+  read_at_ = now;
   if (shed_step_is_due(now)) step_shedder(now);
   if (!limiter_is_due) return;
-  Window merged(now);
+  window_due_.store(saturating_add(now, limiter_->pace().span).time_since_epoch().count(),
+                    std::memory_order_relaxed);
+  Window merged(stepped_at_);
   Duration wait_sum = {};
   std::uint32_t wait_count = 0;
   for (std::uint32_t i = 0; i <= shard_mask_; ++i) {
     Shard& each = shards_[i];
     const std::lock_guard shard_guard(each.lock);
-    if (each.window.opened() != TimePoint()) merged.merge(each.window);
-    each.window = Window(now);
+    merged.merge(each.window);
+    each.window = Window(kNever);
     wait_sum += std::exchange(each.wait_sum, Duration());
     wait_count += std::exchange(each.wait_count, 0u);
   }
   wait_.store(wait_count == 0 ? 0 : (wait_sum / wait_count).count(), std::memory_order_relaxed);
-  step_limiter(now, merged);
+  step_limiter(merged);
 }
 
-void CostClass::step_limiter(TimePoint now, Window& window) {
+void CostClass::step_limiter(Window& window) {
   // Who waits was held back, also when it came before this window.
   if (bound_.queued() > 0) window.held_back();
   queue_delay_.store(window.queue_delay_mean().count(), std::memory_order_relaxed);
   steps_.fetch_add(1, std::memory_order_relaxed);
-  limiter_->step(now, window);
+  limiter_->step(clock_, window);
+  stepped_at_ = clock_;
   take_limit();
 }
 
@@ -269,6 +283,7 @@ void CostClass::step_shedder(TimePoint now) {
   shed_step_due_.store(saturating_add(now, shedder_.every()).time_since_epoch().count(),
                        std::memory_order_relaxed);
   arrivals_.fill(0);
+  second_.fill(0);
   std::uint64_t completed = 0;
   std::uint32_t peak = 0;
   bool held_back = bound_.queued() > 0;
@@ -278,27 +293,32 @@ void CostClass::step_shedder(TimePoint now) {
     Shard& each = shards_[i];
     const std::lock_guard shard_guard(each.lock);
     if (std::exchange(each.arrived_units, 0u) > 0) {
-      for (std::uint32_t level = 0; level < kLevels; ++level) arrivals_[level] += each.arrivals[level];
+      for (std::uint32_t level = 0; level < kLevels; ++level) {
+        arrivals_[level] += each.arrivals[level];
+        second_[level] += each.second[level];
+      }
       each.arrivals.fill(0);
+      each.second.fill(0);
     }
     completed += std::exchange(each.completed_units, 0u);
     peak = std::max(peak, std::exchange(each.in_flight_peak, 0u));
     held_back = std::exchange(each.held_back, false) || held_back;
-    if (std::exchange(each.learned_something, false)) completed_at_ = now;
+    if (std::exchange(each.learned_something, false)) completed_at_ = clock_;
     if (each.service_ns > 0) {
       service_sum += each.service_ns;
       ++service_count;
     }
   }
-  learn_service_time(now, service_count == 0 ? 0 : service_sum / service_count);
-  shedder_.step(now, {.arrivals = arrivals_,
-                      .completed = completed,
-                      .held_back = held_back,
-                      .busy = 2 * std::max<std::uint64_t>(peak, bound_.in_use()) >= bound_.limit()});
+  learn_service_time(service_count == 0 ? 0 : service_sum / service_count);
+  shedder_.step(clock_, {.arrivals = arrivals_,
+                         .second = second_,
+                         .completed = completed,
+                         .held_back = held_back,
+                         .busy = 2 * std::max<std::uint64_t>(peak, bound_.in_use()) >= bound_.limit()});
 }
 
-void CostClass::learn_service_time(TimePoint now, double ns) {
-  const Duration idle = now - completed_at_ - kForgets;
+void CostClass::learn_service_time(double ns) {
+  const Duration idle = clock_ - completed_at_ - kForgets;
   if (idle > Duration()) ns *= std::exp2(-seconds(idle) / seconds(kForgets));
   service_time_.store(static_cast<Duration::rep>(ns), std::memory_order_relaxed);
 }

@@ -120,7 +120,7 @@ class CostClass {
     Reason reason = Reason::none;  // of a refusal
     bool held_back = false;        // by the limit: waits, or was refused by it
     bool counts = false;           // as demand for the class, by which it sheds
-    std::uint32_t level = 0;
+    Levels levels = {};
     std::uint32_t cost = 1;
     std::uint32_t in_flight = 0;  // of one that was admitted, itself included
   };
@@ -150,9 +150,9 @@ class CostClass {
   bool window_is_due(const Shard& mine, TimePoint now) const;
   bool shed_step_is_due(TimePoint now) const;
   void step(TimePoint now, bool limiter_is_due);
-  void step_limiter(TimePoint now, Window& window);
+  void step_limiter(Window& window);
   void step_shedder(TimePoint now);
-  void learn_service_time(TimePoint now, double ns);
+  void learn_service_time(double ns);
   void take_limit();
 
   Duration retry_after(std::uint32_t cost, bool shed, TimePoint now) const;
@@ -172,6 +172,7 @@ class CostClass {
 
   // Written by step(); relaxed: they order nothing.
   std::atomic<Duration::rep> shed_step_due_{0};
+  std::atomic<Duration::rep> window_due_{0};
   std::atomic<Duration::rep> pace_span_{0};
   std::atomic<std::uint32_t> pace_samples_{1};
   std::atomic<Duration::rep> service_time_{0};
@@ -183,6 +184,10 @@ class CostClass {
   // Guarded by stepping_.
   std::unique_ptr<Limiter> limiter_;
   LevelCounts arrivals_{};
+  LevelCounts second_{};
+  TimePoint clock_{1h};
+  TimePoint read_at_ = {};       // what the real one said then
+  TimePoint stepped_at_{1h};     // by ours, as what follows
   TimePoint completed_at_ = {};  // when something last was
 };
 

@@ -41,6 +41,13 @@ constexpr std::uint32_t level_of(Criticality criticality, std::uint32_t cohort) 
 // The class of a level below kLevels, as an index.
 constexpr std::uint32_t class_of(std::uint32_t level) { return level / kCohorts; }
 
+// The level of a request, and another of the same class by another hash of the
+// tenant: two tenants who have one in common hardly ever have both.
+struct Levels {
+  std::uint32_t first = 0;
+  std::uint32_t second = 0;
+};
+
 // `hour`: hours since any moment that all servers agree on.
 constexpr std::uint32_t cohort_of(std::uint64_t tenant_hash, std::uint64_t hour) {
   // SplitMix64's last steps.
@@ -48,6 +55,11 @@ constexpr std::uint32_t cohort_of(std::uint64_t tenant_hash, std::uint64_t hour)
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
   z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
   return static_cast<std::uint32_t>((z ^ (z >> 31)) % kCohorts);
+}
+
+constexpr Levels levels_of(Criticality criticality, std::uint64_t tenant_hash, std::uint64_t hour) {
+  return {level_of(criticality, cohort_of(tenant_hash, hour)),
+          level_of(criticality, cohort_of(~tenant_hash, hour))};
 }
 
 }  // namespace weir::admission

@@ -14,9 +14,8 @@ core::WaitOrder::Choice CodelQueue::choose(TimePoint now) {
     return {};
   }
   const Duration sojourn = oldest->sojourn(now);
-  // One who came this instant says nothing of a queue: look({}) would.
-  if (sojourn > Duration()) codel_.look(sojourn, now);
-  if (codel_.too_long(sojourn)) return {oldest, Reason::queue_wait};
+  codel_.look(sojourn, now);
+  if (codel_.turns_away(sojourn)) return {oldest, Reason::queue_wait};
   core::Waiter* next = codel_.overloaded() ? waiters_.back() : oldest;
   return {next, next->start_by() <= now ? Reason::expired : Reason::none};
 }

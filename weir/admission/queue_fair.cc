@@ -18,116 +18,129 @@ std::uint32_t criticality_of(const core::Waiter& waiter) {
 struct FairQueue::SubQueue : ListNode<> {
   std::uint32_t count = 0;
   std::uint64_t deficit = 0;  // units it may still have this turn
-  std::optional<Codel> codel;
-  std::array<IntrusiveList<core::Waiter, core::InOrder>, kClasses> classes;
+  IntrusiveList<core::Waiter, core::InOrder> waiters;
+};
 
-  core::Waiter* oldest() {
-    core::Waiter* found = nullptr;
-    for (auto& list : classes) {
-      core::Waiter* first = list.front();
-      if (first != nullptr && (found == nullptr || first->since() < found->since())) found = first;
-    }
-    return found;
-  }
-  // Of one that is not empty.
-  Choice choose(TimePoint now) {
-    core::Waiter* longest = oldest();
-    const Duration sojourn = longest->sojourn(now);
-    if (sojourn > Duration()) codel->look(sojourn, now);
-    if (codel->too_long(sojourn)) return {longest, Reason::queue_wait};
-    std::uint32_t highest = kClasses - 1;
-    while (classes[highest].empty()) --highest;
-    core::Waiter* next = codel->overloaded() ? classes[highest].back() : classes[highest].front();
-    return {next, next->start_by() <= now ? Reason::expired : Reason::none};
+struct FairQueue::Class {
+  explicit Class(const Codel::Options& options) : codel(options) {}
+
+  Codel codel;
+  IntrusiveList<SubQueue> turns;  // those with somebody in it; the first has its turn
+  std::uint32_t active = 0;       // of them
+  std::uint32_t waiting = 0;      // in all of them
+  IntrusiveList<core::Waiter, core::InIndex> by_age;
+
+  // Newest first, where no fewer wait than on average: those of a tenant that brings
+  // little are not made to wait for those that another brings.
+  core::Waiter* next_of(SubQueue& queue) {
+    const bool stands = codel.overloaded() && std::uint64_t{queue.count} * active >= waiting;
+    return stands ? queue.waiters.back() : queue.waiters.front();
   }
 };
 
 FairQueue::FairQueue(const Options& options)
-    : options_(options), queues_(std::make_unique<SubQueue[]>(options.sub_queues)) {
+    : options_(options),
+      classes_(options.shares),
+      queues_(std::make_unique<SubQueue[]>(std::size_t{kClasses} * options.sub_queues)) {
   WEIR_CHECK(options.sub_queues >= 1 && options.sub_queues <= 65'536, "1 to 65,536 sub-queues");
   WEIR_CHECK(options.hand >= 1 && options.hand <= 16 && options.hand <= options.sub_queues,
              "a hand of 1 to 16, and not more than there are sub-queues");
   WEIR_CHECK(options.quantum >= 1, "a quantum of at least 1");
-  for (std::uint32_t i = 0; i < options.sub_queues; ++i) queues_[i].codel.emplace(options.codel);
+  for (std::unique_ptr<Class>& each : turns_) each = std::make_unique<Class>(options.codel);
 }
 
 FairQueue::~FairQueue() = default;
 
-std::uint32_t FairQueue::place_of(std::uint64_t flow) const {
+std::uint32_t FairQueue::place_of(std::uint32_t criticality, std::uint64_t flow) const {
   std::uint64_t state = flow ^ options_.seed;
   std::uint32_t best = 0;
   std::uint32_t shortest = std::numeric_limits<std::uint32_t>::max();
   for (std::uint32_t i = 0; i < options_.hand; ++i) {
     const unsigned __int128 spread = static_cast<unsigned __int128>(splitmix64(state)) * options_.sub_queues;
-    const auto place = static_cast<std::uint32_t>(spread >> 64);
-    if (queues_[place].count < shortest) {
-      shortest = queues_[place].count;
-      best = place;
-    }
+    const std::uint32_t place = criticality * options_.sub_queues + static_cast<std::uint32_t>(spread >> 64);
+    if (queues_[place].count >= shortest) continue;
+    shortest = queues_[place].count;
+    best = place;
   }
   return best;
 }
 
 void FairQueue::push(core::Waiter& waiter, TimePoint now) {
-  waiter.place = place_of(waiter.flow());
-  SubQueue& queue = queues_[waiter.place];
-  if (queue.count++ == 0) {
-    queue.codel->look({}, now);
-    queue.deficit = options_.quantum;
-    turns_.push_back(queue);
-  }
   const std::uint32_t criticality = criticality_of(waiter);
-  queue.classes[criticality].push_back(waiter);
-  by_class_[criticality].push_back(waiter);
+  waiter.place = place_of(criticality, waiter.flow());
+  SubQueue& queue = queues_[waiter.place];
+  Class& of = *turns_[criticality];
+  if (of.by_age.empty()) of.codel.look({}, now);
+  if (queue.count++ == 0) {
+    queue.deficit = options_.quantum;
+    of.turns.push_back(queue);
+    ++of.active;
+  }
+  ++of.waiting;
+  queue.waiters.push_back(waiter);
+  of.by_age.push_back(waiter);
+  classes_.came(criticality);
 }
 
 core::WaitOrder::Choice FairQueue::choose(TimePoint now) {
+  if (classes_.waiting() == 0) return {};
+  Class& of = *turns_[classes_.next()];
+  core::Waiter* oldest = of.by_age.front();
+  const Duration sojourn = oldest->sojourn(now);
+  of.codel.look(sojourn, now);
+  if (of.codel.turns_away(sojourn)) return {oldest, Reason::queue_wait};
+  core::Waiter* next = next_in_turn(of);
+  return {next, next->start_by() <= now ? Reason::expired : Reason::none};
+}
+
+// Of a class in which somebody waits.
+core::Waiter* FairQueue::next_in_turn(Class& of) const {
   for (;;) {
     std::uint64_t rounds = std::numeric_limits<std::uint64_t>::max();
     const SubQueue* first = nullptr;  // that could not have its next this time round
-    for (;;) {
-      SubQueue* queue = turns_.front();
-      if (queue == nullptr) return {};
-      if (queue == first) break;
-      const Choice choice = queue->choose(now);
-      if (choice.why_not != Reason::none || choice.waiter->weight() <= queue->deficit) return choice;
+    for (SubQueue* queue = of.turns.front(); queue != first; queue = of.turns.front()) {
+      core::Waiter* next = of.next_of(*queue);
+      const std::uint64_t weight = next->weight();
+      if (weight <= queue->deficit) return next;
       queue->deficit += options_.quantum;
-      const std::uint64_t missing =
-          choice.waiter->weight() > queue->deficit ? choice.waiter->weight() - queue->deficit : 0;
+      const std::uint64_t missing = weight > queue->deficit ? weight - queue->deficit : 0;
       rounds = std::min(rounds, (missing + options_.quantum - 1) / options_.quantum);
       queue->unlink();
-      turns_.push_back(*queue);
+      of.turns.push_back(*queue);
       if (first == nullptr) first = queue;
     }
     // All rounds at once in which nobody could have had anything.
-    turns_.for_each([&](SubQueue& queue) { queue.deficit += rounds * options_.quantum; });
+    of.turns.for_each([&](SubQueue& queue) { queue.deficit += rounds * options_.quantum; });
   }
 }
 
 void FairQueue::remove(core::Waiter& waiter, Left left) {
+  const std::uint32_t criticality = waiter.place / options_.sub_queues;
   SubQueue& queue = queues_[waiter.place];
   static_cast<ListNode<core::InOrder>&>(waiter).unlink();
   static_cast<ListNode<core::InIndex>&>(waiter).unlink();
   if (left == Left::served) queue.deficit -= std::min(queue.deficit, waiter.weight());
+  Class& of = *turns_[criticality];
+  --of.waiting;
   if (--queue.count == 0) {
-    queue.deficit = 0;
     queue.unlink();
+    --of.active;
   }
+  classes_.left(criticality);
+  if (left == Left::served) classes_.served(criticality, waiter.weight());
 }
 
 core::Waiter* FairQueue::evict(const core::Waiter& arriving) {
   const std::uint32_t criticality = criticality_of(arriving);
-  for (std::uint32_t lower = 0; lower < criticality; ++lower) {
-    if (core::Waiter* newest = by_class_[lower].back()) return newest;
-  }
-  // Fair among equals.
-  std::uint32_t length = queues_[place_of(arriving.flow())].count + 1;
+  const std::uint32_t from = classes_.gives_way(criticality);
+  if (from == kClasses) return nullptr;
+  // Among equals only where it makes it fairer.
+  std::uint32_t length = from == criticality ? queues_[place_of(from, arriving.flow())].count + 1 : 0;
   core::Waiter* found = nullptr;
-  turns_.for_each([&](SubQueue& queue) {
-    core::Waiter* newest = queue.classes[criticality].back();
-    if (newest == nullptr || queue.count <= length) return;
+  turns_[from]->turns.for_each([&](SubQueue& queue) {
+    if (queue.count <= length) return;
     length = queue.count;
-    found = newest;
+    found = queue.waiters.back();
   });
   return found;
 }

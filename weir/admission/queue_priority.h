@@ -14,6 +14,7 @@
 #include <array>
 #include <cstdint>
 
+#include "weir/admission/internal/class_shares.h"
 #include "weir/admission/priority.h"
 #include "weir/core/wait_order.h"
 
@@ -29,7 +30,7 @@ class PriorityQueue final : public core::WaitOrder {
 
   PriorityQueue() : PriorityQueue(Options{}) {}
   // WEIR_CHECKs the shares.
-  explicit PriorityQueue(const Options& options);
+  explicit PriorityQueue(const Options& options) : classes_(options.shares) {}
 
   void push(core::Waiter& waiter, TimePoint now) override;
   Choice choose(TimePoint now) override;
@@ -39,22 +40,13 @@ class PriorityQueue final : public core::WaitOrder {
  private:
   using List = IntrusiveList<core::Waiter, core::InOrder>;
 
-  static constexpr std::uint32_t kNone = kLevels;
+  // The level in a class in which somebody waits.
+  std::uint32_t highest(std::uint32_t criticality) const;
+  std::uint32_t lowest(std::uint32_t criticality) const;
 
-  // The highest level in [from, to) with somebody in it, or kNone.
-  std::uint32_t highest(std::uint32_t from, std::uint32_t to) const;
-  std::uint32_t lowest(std::uint32_t from, std::uint32_t to) const;
-  // The level to serve next.
-  std::uint32_t next_level() const;
-  void charge(std::uint32_t criticality, double units);
-
-  const Options options_;
   std::array<List, kLevels> levels_;
   std::array<std::uint64_t, kLevels / 64> occupied_{};
-  std::array<std::uint32_t, kClasses> waiting_{};
-  std::uint32_t count_ = 0;
-  // Units each class is owed of its share.
-  std::array<double, kClasses> owed_{};
+  internal::ClassShares classes_;
 };
 
 }  // namespace weir::admission

@@ -1,17 +1,23 @@
 // Which priority levels are admitted while more comes than can be served.
 //
 //   Shedder shedder({});
-//   if (shedder.passes(level, cost) == Shedder::Pass::no) return refuse(shed);
+//   if (shedder.passes(levels, cost) == Shedder::Pass::no) return refuse(shed);
 //   ... every Options::every:
-//   shedder.step(now, {.arrivals = by_level, .completed = units, .held_back = true, .busy = true});
+//   shedder.step(now, {.arrivals = by_level, .second = by_second_level, .completed = units, .held_back =
+//   true, .busy = true});
 //
-// The threshold is set at once to what fits: the quantile of the recent arrivals by
-// level at which what is above it is what was lately completed a second while the
-// limit held something back. No steps: five times the load is met within the time
-// in which it can be told from chance, min(10 ms, ~128 arrivals). What is admitted
-// above capacity is what chance may explain (two standard deviations of the count):
-// the queue takes it and evicts the lowest, so that a threshold a little low costs
-// nothing, and one too high would cost goodput.
+// The threshold is set at once to what fits: the class at which the recent arrivals,
+// counted from the most important, reach what was lately completed a second while
+// the limit held something back. Classes above it pass, those below are shed, and of
+// it the cohorts share what is left: each as much as it asks for, up to a level at
+// which it is used up (max-min fairness), by either of its two cohorts, so that hardly
+// ever a tenant has to share with another by chance. So a tenant that asks for little is not
+// touched by one that asks for much, and equal tenants have equal shares.
+// No steps: five times the load is met within the time
+// in which it can be told from chance, 10 ms or ~128 arrivals. More passes than fits,
+// half as much again and what chance may explain (two standard deviations of the
+// count): the queue chooses among these, so that a threshold a little low costs
+// nothing, where one too high would cost goodput.
 //
 // Each class is guaranteed a minimum share of the capacity, so that none starves:
 // what is below the threshold passes as long as its class has not had its share.
@@ -43,6 +49,7 @@ class Shedder {
   // What happened since the last step.
   struct Span {
     const LevelCounts& arrivals;  // all that asked, also what was shed
+    const LevelCounts& second;    // the same, by their second levels
     std::uint64_t completed = 0;  // units
     bool held_back = false;       // something waited, or was refused by the limit
     bool busy = false;            // at least half of the limit was in use
@@ -53,11 +60,11 @@ class Shedder {
 
   // Whether a request may go on. One relaxed load, as long as it does.
   enum class Pass : std::uint8_t { no, above, by_share };
-  Pass passes(std::uint32_t level, std::uint32_t cost);
+  Pass passes(Levels levels, std::uint32_t cost);
   // What passed by its share, and was refused further on.
-  void give_back(std::uint32_t level, std::uint32_t cost);
-  // Levels below it are shed, but for their shares; 0: none is. For a header that
-  // tells clients what not to send.
+  void give_back(Levels levels, std::uint32_t cost);
+  // Levels below it are shed, but for their classes' shares; 0: none is. The first of a
+  // class, of which not all may pass. For a header that tells clients what not to send.
   std::uint32_t threshold() const { return threshold_.load(std::memory_order_relaxed); }
 
   void step(TimePoint now, const Span& span);
@@ -78,7 +85,11 @@ class Shedder {
   };
 
   void learn(const Span& span, double seconds);
-  std::uint32_t quantile(double share) const;
+  // Decides anew who passes: `units` of the recent arrivals, from the top.
+  void admit(double units);
+  struct Cohorts;
+  void share_out(Cohorts& cohorts, std::uint32_t criticality, double units);
+  static bool comes_up(Cohorts& cohorts, std::uint32_t cohort);
   void give_shares(double units);
 
   const Options options_;
@@ -86,15 +97,24 @@ class Shedder {
   std::atomic<std::uint32_t> threshold_{0};
   std::atomic<float> capacity_{0};
   std::atomic<float> arrivals_{0};
+  static constexpr std::uint32_t kWhole = 1u << 16;
+  // Of the threshold's class: what part of each cohort passes, of kWhole; and what it
+  // has come to, passing when it comes to a whole one.
+  struct Cohorts {
+    std::array<std::atomic<std::uint32_t>, kCohorts> passing{};
+    std::array<std::atomic<std::uint32_t>, kCohorts> come_to{};
+    std::array<double, kLevels> seen{};  // step()'s: recent arrivals by level
+  };
+  Cohorts first_;
+  Cohorts second_;
   // What each class may still have of its share, in 1/1024 units.
   std::array<std::atomic<std::int64_t>, kClasses> credit_{};
 
   // step()'s.
   TimePoint stepped_at_ = {};
   Rate coming_;
-  Rate drained_;                        // while something was held back
-  double known_capacity_ = 0;           // units a second; 0: not known
-  std::array<double, kLevels> seen_{};  // recent arrivals by level
+  Rate drained_;               // while something was held back
+  double known_capacity_ = 0;  // units a second; 0: not known
   double seen_total_ = 0;
 };
 

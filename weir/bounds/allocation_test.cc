@@ -13,11 +13,13 @@
 
 #include "weir/base/count_allocations.h"
 #include "weir/bounds/bound.h"
+#include "weir/bounds/budget.h"
 #include "weir/bounds/gcra.h"
 #include "weir/bounds/internal/testing.h"
 #include "weir/bounds/keyed_bound.h"
 #include "weir/bounds/keyed_rate.h"
 #include "weir/bounds/pool.h"
+#include "weir/bounds/rate_bound.h"
 
 namespace weir::bounds {
 namespace {
@@ -110,6 +112,25 @@ TEST_F(Allocations, ARateTakesNoneAlsoWhenAMillionKeysComeAndGo) {
   }
   ASSERT_TRUE(rate.try_acquire(now));
   ASSERT_FALSE(rate.try_acquire(now));
+  EXPECT_EQ(allocations, before);
+}
+
+TEST_F(Allocations, ABudgetAndARateByNameTakeNone) {
+  Ledger ledger;
+  Budget budget(ledger, {.name = "a budget with a name that is on the heap",
+                         .limit = 2,
+                         .tiers = {{.name = "read", .guaranteed = 1}, {.name = "write", .guaranteed = 1}}});
+  RateBound rate(ledger, {.name = "a rate with a name that is on the heap",
+                          .rate = {.units = 1, .per = 1s, .burst = 1}});
+  TimePoint now(1h);
+  const std::uint64_t before = allocations;
+  for (int i = 0; i < kTimes; ++i) {
+    const auto borrowed = budget.try_acquire(Budget::Tier{0}, 2);
+    const auto refused = budget.try_acquire(Budget::Tier{1});
+    ASSERT_TRUE(borrowed && !refused);
+    ASSERT_TRUE(rate.try_acquire(now += 1s));
+    ASSERT_FALSE(rate.try_acquire(now));
+  }
   EXPECT_EQ(allocations, before);
 }
 

@@ -1,5 +1,6 @@
 #include "weir/bounds/bound.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "weir/base/check.h"
@@ -26,6 +27,9 @@ std::expected<void, std::string> Bound::verify(const Ledger& ledger, const Optio
   if (ledger.contains(options.name)) return std::unexpected("two bounds are named " + options.name);
   if (auto right = verify_limit(options.name, options.limit, options.parent); !right) return right;
   const std::string bound = "bound " + options.name + ": ";
+  if (options.limit_max != 0 && options.limit_max < options.limit)
+    return std::unexpected(bound + "limit_max " + std::to_string(options.limit_max) + " is below its limit " +
+                           std::to_string(options.limit));
   if (options.queue_wait < Duration::zero()) return std::unexpected(bound + "its queue's wait is negative");
   if ((options.ports_each == 0) != options.ports_to.empty())
     return std::unexpected(bound + "ports_each and ports_to are declared together, or neither");
@@ -57,18 +61,45 @@ Bound::Bound(Ledger& ledger, Options options)
       descriptors_each_(options.descriptors_each),
       threads_each_(options.threads_each),
       ports_each_(options.ports_each),
-      ports_to_(options.ports_to) {
+      ports_to_(options.ports_to),
+      limit_max_(options.limit_max) {
   auto right = verify(ledger, options);
   if (right) right = ledger.enter(name(), *this);
   WEIR_CHECK(right, right.error().c_str());
+  if (HoldingOrder* order = ledger.order()) {
+    if (const auto number = order->enter(name())) {
+      order_ = order;
+      set_watch(order, *number);
+    }
+  }
 }
 
-Bound::~Bound() { ledger_.leave(*this); }
+Bound::~Bound() {
+  ledger_.leave(*this);
+  if (order_ != nullptr) order_->leave(number());
+}
+
+bool Bound::Acquire::suspend_checked(core::TaskHandle task) {
+  task_ = &HoldingOrder::task_of(task);
+  order_->asks(*task_, bound_.number(), site_);
+  return !inner_.await_ready() && inner_.await_suspend(task);
+}
+
+void Bound::Acquire::mark(core::Permit& permit) {
+  set_mark(permit, order_->holds(*task_, bound_.number(), site_));
+}
 
 std::expected<void, std::string> Bound::resize(std::uint64_t limit) {
   if (auto right = verify_limit(name(), limit, parent_); !right) return right;
+  if (auto right = ledger_.verify_above_children(name(), limit); !right) return right;
   Limit::resize(limit);
   return {};
+}
+
+void Bound::adapt(std::uint64_t limit) {
+  const std::uint64_t above = parent_ == nullptr ? kLimitMax : parent_->limit();
+  Limit::resize(
+      std::max<std::uint64_t>(1, std::min({limit, above, limit_max_ == 0 ? kLimitMax : limit_max_})));
 }
 
 Row Bound::row() const {
@@ -77,6 +108,7 @@ Row Bound::row() const {
       .name = name(),
       .unit = unit_,
       .limit = now.limit,
+      .limit_max = std::max(now.limit, limit_max_),
       .in_use = now.in_use,
       .peak = now.peak,
       .queue_depth = now.queued,

@@ -27,12 +27,15 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <source_location>
 #include <string>
 
 #include "weir/base/clock.h"
 #include "weir/base/units.h"
+#include "weir/bounds/holding_order.h"
 #include "weir/bounds/ledger.h"
 #include "weir/core/limit.h"
+#include "weir/core/wait.h"
 
 namespace weir::bounds {
 
@@ -42,6 +45,7 @@ class Bound final : public core::Limit, private LedgerEntry {
     std::string name;               // unique in its ledger; appears in refusals, metrics and pages
     Unit unit = Unit::tasks;        // what `limit` counts
     std::uint64_t limit = 0;        // units at once; no default: it is what a bound is for
+    std::uint64_t limit_max = 0;    // how far adapt() may raise it, which is what a proof counts; 0: not told
     std::uint32_t queue_depth = 0;  // tasks that may wait; 0: none waits, refusal is at once
     Duration queue_wait = {};       // how long one may wait; 0: as long as its context allows
     std::shared_ptr<core::WaitOrder> order =
@@ -59,6 +63,8 @@ class Bound final : public core::Limit, private LedgerEntry {
     std::string ports_to;          // the address of an upstream: "10.0.0.7:8080"; empty: none
   };
 
+  class Acquire;
+
   // WEIR_CHECKs what verify() tells: for declarations in code, which are right
   // or a mistake of ours.
   Bound(Ledger& ledger, Options options);
@@ -69,9 +75,19 @@ class Bound final : public core::Limit, private LedgerEntry {
   static std::expected<std::unique_ptr<Bound>, std::string> make(Ledger& ledger, Options options);
   static std::expected<void, std::string> verify(const Ledger& ledger, const Options& options);
 
-  // Takes effect at once; units held above the new limit are not revoked.
-  // Error: the limit is 0, or over the parent's; nothing changes.
+  // As Limit has it; and where the ledger checks the order of holding, the task
+  // that closes a circle is told (holding_order.h).
+  Acquire acquire(core::Context& context, std::uint32_t weight = 1, const core::Ticket& ticket = {},
+                  std::source_location site = std::source_location::current());
+
+  // Declares another limit. Takes effect at once; units held above it are not
+  // revoked. Error: the limit is 0, over the parent's, or below a child's;
+  // nothing changes.
   std::expected<void, std::string> resize(std::uint64_t limit);
+  // For algorithms that move the limit within what was declared: to at least 1
+  // and at most `limit_max`, or the parent's where that is less. May fall below
+  // a child's limit: what runs under both needs a unit of each. Cheap.
+  void adapt(std::uint64_t limit);
 
   Unit unit() const { return unit_; }
   const std::string& because() const { return because_; }
@@ -79,10 +95,15 @@ class Bound final : public core::Limit, private LedgerEntry {
   const Bound* parent() const { return parent_; }
 
   Row row() const override;
+  std::uint64_t declared_limit() const override { return limit(); }
+  std::string_view parent_name() const override {
+    return parent_ == nullptr ? std::string_view() : std::string_view(parent_->name());
+  }
 
  private:
   // Constant after construction.
   Ledger& ledger_;
+  HoldingOrder* order_ = nullptr;  // null: not checked
   const Unit unit_;
   const std::string because_;
   const std::string derived_from_;
@@ -93,6 +114,45 @@ class Bound final : public core::Limit, private LedgerEntry {
   const std::uint32_t threads_each_;
   const std::uint32_t ports_each_;
   const std::string ports_to_;
+  const std::uint64_t limit_max_;  // 0: not told
 };
+
+class [[nodiscard]] Bound::Acquire {
+ public:
+  Acquire(Bound& bound, core::Context& context, std::uint32_t weight, const core::Ticket& ticket,
+          std::source_location site)
+      : bound_(bound),
+        order_(bound.order_),
+        site_(site),
+        inner_(bound.Limit::acquire(context, weight, ticket)) {}
+
+  // A task is known to await_suspend() alone.
+  bool await_ready() { return order_ == nullptr && inner_.await_ready(); }
+  bool await_suspend(core::TaskHandle task) {
+    return order_ == nullptr ? inner_.await_suspend(task) : suspend_checked(task);
+  }
+  [[nodiscard]] Result<core::Permit> await_resume() {
+    Result<core::Permit> permit = inner_.await_resume();
+    if (order_ != nullptr && permit) mark(*permit);
+    return permit;
+  }
+  // As core's.
+  TimePoint granted_at() const { return inner_.granted_at(); }
+
+ private:
+  bool suspend_checked(core::TaskHandle task);
+  void mark(core::Permit& permit);
+
+  Bound& bound_;
+  HoldingOrder* const order_;  // null: not checked
+  const std::source_location site_;
+  const core::internal::TaskPromise* task_ = nullptr;
+  core::Limit::Acquire inner_;
+};
+
+inline Bound::Acquire Bound::acquire(core::Context& context, std::uint32_t weight, const core::Ticket& ticket,
+                                     std::source_location site) {
+  return {*this, context, weight, ticket, site};
+}
 
 }  // namespace weir::bounds

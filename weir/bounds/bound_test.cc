@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "weir/bounds/ledger.h"
+#include "weir/core/now.h"
 #include "weir/core/runtime.h"
 #include "weir/core/sleep.h"
 
@@ -183,6 +184,44 @@ TEST(Ledger, TheWorstCaseIsTheSumAndDoesNotOverflow) {
   EXPECT_EQ(ledger.worst_case(), Bytes{2'500'000'000});
   const Bound huge(ledger, {.name = "huge", .limit = 1ull << 62, .each = Bytes{1ull << 62}});
   EXPECT_EQ(ledger.worst_case(), Bytes{UINT64_MAX});
+}
+
+TEST(Bound, AParentIsNotDeclaredBelowAChild) {
+  Ledger ledger;
+  Bound parent(ledger, {.name = "all", .limit = 10});
+  Bound child(ledger, {.name = "some", .limit = 6, .parent = &parent});
+  EXPECT_EQ(parent.resize(5).error(), "bound all: limit 5 is below that of some under it, 6");
+  EXPECT_EQ(parent.stats().limit, 10u);
+  ASSERT_TRUE(child.resize(5));
+  EXPECT_TRUE(parent.resize(5));
+}
+
+TEST(Bound, AnAlgorithmMovesALimitWithinWhatWasDeclared) {
+  Ledger ledger;
+  Bound parent(ledger, {.name = "all", .limit = 10, .limit_max = 20, .each = Bytes{100}});
+  const Bound child(ledger, {.name = "some", .limit = 6, .parent = &parent});
+  EXPECT_EQ(ledger.worst_case(), Bytes{2000}) << "what it may come to";
+  parent.adapt(5);
+  EXPECT_EQ(parent.stats().limit, 5u);
+  parent.adapt(0);
+  EXPECT_EQ(parent.stats().limit, 1u);
+  parent.adapt(1000);
+  EXPECT_EQ(parent.stats().limit, 20u);
+  const auto wrong = Bound::make(ledger, {.name = "b", .limit = 2, .limit_max = 1});
+  EXPECT_EQ(wrong.error(), "bound b: limit_max 1 is below its limit 2");
+}
+
+TEST(Bound, AQueueWaitThatOverflowsIsForEver) {
+  Ledger ledger;
+  Bound bound(ledger, {.name = "b", .limit = 1, .queue_depth = 1, .queue_wait = Duration::max()});
+  core::Runtime runtime({.processors = 1});
+  EXPECT_TRUE(runtime.run([&](core::Scope& root) -> core::task<> {
+    const Result<core::Permit> held = bound.try_acquire();
+    core::Context call(root.context(), core::now() + 1ms);
+    const Result<core::Permit> late = co_await bound.acquire(call);
+    EXPECT_TRUE(held);
+    EXPECT_EQ(late.error().kind, ErrorKind::deadline) << "the caller's, not the queue's";
+  }));
 }
 
 }  // namespace

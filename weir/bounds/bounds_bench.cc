@@ -10,10 +10,12 @@
 
 #include "weir/base/rng.h"
 #include "weir/bounds/bound.h"
+#include "weir/bounds/budget.h"
 #include "weir/bounds/gcra.h"
 #include "weir/bounds/keyed_bound.h"
 #include "weir/bounds/keyed_rate.h"
 #include "weir/bounds/ledger.h"
+#include "weir/core/runtime.h"
 
 namespace weir::bounds {
 namespace {
@@ -92,6 +94,35 @@ void gcra(benchmark::State& state) {
   measure(state, [&] { benchmark::DoNotOptimize(rate.try_acquire(now += 1us)); });
 }
 BENCHMARK(gcra)->Name("gcra");
+
+void budget(benchmark::State& state) {
+  Ledger ledger;
+  Budget database(ledger, {.name = "db",
+                           .limit = 50,
+                           .tiers = {{.name = "read", .guaranteed = 30},
+                                     {.name = "write", .guaranteed = 15},
+                                     {.name = "background", .guaranteed = 5}}});
+  measure(state, [&] { benchmark::DoNotOptimize(database.try_acquire(Budget::Tier{0})); });
+}
+BENCHMARK(budget)->Name("budget");
+
+// A waiting acquire that need not wait, of a bound while another is held.
+void holding_order(benchmark::State& state) {
+  Ledger ledger({.order = static_cast<OrderCheck>(state.range(0))});
+  Bound outer(ledger, {.name = "outer", .limit = 10, .queue_depth = 1});
+  Bound inner(ledger, {.name = "inner", .limit = 10, .queue_depth = 1});
+  core::Runtime runtime({.processors = 1});
+  const Result<> done = runtime.run([&](core::Scope& root) -> core::task<> {
+    core::Context& context = root.context();
+    const Result<core::Permit> held = co_await outer.acquire(context);
+    const auto start = std::chrono::steady_clock::now();
+    for (auto _ : state) benchmark::DoNotOptimize(co_await inner.acquire(context));
+    set_ns_per_op(state, start);
+  });
+  if (!done) state.SkipWithError(done.error().message().c_str());
+}
+BENCHMARK(holding_order)->Name("acquire/order_off")->Arg(0);
+BENCHMARK(holding_order)->Name("acquire/order_reported")->Arg(1);
 
 void gcra_refuse(benchmark::State& state) {
   Gcra rate({.units = 1, .per = 1h, .burst = 1});

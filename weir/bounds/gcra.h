@@ -13,7 +13,10 @@
 // most burst + span x units / per. Clocks that disagree, or step back, admit
 // less, never more.
 //
-// Callable from any thread; time is passed in. 32 bytes, no allocation.
+// The rate may be changed while it runs. What is owed stays owed, in time: so the
+// invariant is that of each rate for as long as it was the rate.
+//
+// Callable from any thread; time is passed in. 40 bytes, no allocation.
 #pragma once
 
 #include <algorithm>
@@ -34,6 +37,9 @@ struct RateOptions {
   std::uint64_t burst = 0;  // units at once, from rest; no default, at least 1
 };
 
+// Rounded, at least 1: for a row of the ledger.
+std::uint64_t units_per_second(const RateOptions& options);
+
 // A rate in the ticks its arithmetic is done in, 1/64 ns: fine enough that
 // rounding takes 0.2% of the fastest rate there may be, and coarse enough that
 // 64 bits hold four years of uptime.
@@ -51,6 +57,7 @@ class RateTicks {
 
   // Error: which number is wrong, and what would be right.
   static std::expected<void, std::string> verify(const RateOptions& options);
+  RateTicks() = default;
   // Of options that are right.
   explicit RateTicks(const RateOptions& options);
 
@@ -94,7 +101,8 @@ class Gcra {
   // this would be admitted if nothing else came), invalid (too_large: weight is
   // 0, or more than a burst).
   Result<> try_acquire(TimePoint now, std::uint64_t weight = 1) {
-    if (weight - 1 >= rate_.burst_units) [[unlikely]]
+    const RateTicks rate = current();
+    if (weight - 1 >= rate.burst_units) [[unlikely]]
       return fail(ErrorKind::invalid, Reason::too_large, kWhere);
     const std::uint64_t ticks = RateTicks::at(now);
     // relaxed, all of it: the word is the whole state and publishes nothing
@@ -102,7 +110,7 @@ class Gcra {
     std::uint64_t seen = full_at_.load(std::memory_order_relaxed);
     for (;;) {
       std::uint64_t full_at = seen;
-      if (!rate_.admit(full_at, ticks, weight)) [[unlikely]]
+      if (!rate.admit(full_at, ticks, weight)) [[unlikely]]
         return refusal(full_at - ticks);
       if (full_at_.compare_exchange_weak(seen, full_at, std::memory_order_relaxed)) [[likely]]
         return {};
@@ -113,8 +121,11 @@ class Gcra {
   // time has refilled meanwhile is there twice. `weight`: no more than was
   // admitted.
   void refund(std::uint64_t weight = 1) {
-    full_at_.fetch_sub(weight * rate_.each, std::memory_order_relaxed);
+    full_at_.fetch_sub(weight * current().each, std::memory_order_relaxed);
   }
+
+  // Takes effect at once. Error: what verify() tells; nothing changes.
+  std::expected<void, std::string> resize(const Options& options);
 
   // Units that would be admitted at `now`.
   std::uint64_t available(TimePoint now) const;
@@ -129,7 +140,27 @@ class Gcra {
                                  .retry_after = RateTicks::span(ticks)});
   }
 
-  const RateTicks rate_;
+  // The three numbers of one rate, never of two: read between two looks at the
+  // same even version. acquire and release: none of them is seen before the odd
+  // version that announces it, or after the even one.
+  RateTicks current() const {
+    for (;;) {
+      const std::uint32_t version = version_.load(std::memory_order_acquire);
+      RateTicks rate;
+      rate.each = each_.load(std::memory_order_acquire);
+      rate.burst = burst_.load(std::memory_order_acquire);
+      rate.burst_units = burst_units_.load(std::memory_order_acquire);
+      if ((version & 1) == 0 && version_.load(std::memory_order_relaxed) == version) [[likely]]
+        return rate;
+    }
+  }
+  void store(const RateTicks& rate);
+
+  // Written by who made the version odd.
+  std::atomic<std::uint64_t> each_{0};
+  std::atomic<std::uint64_t> burst_{0};
+  std::atomic<std::uint64_t> burst_units_{0};
+  std::atomic<std::uint32_t> version_{0};
   std::atomic<std::uint64_t> full_at_{0};
 };
 

@@ -112,6 +112,10 @@ class KeyedBound final : private LedgerEntry {
   // Walks all slots, a shard's lock at a time: for a page or a scrape.
   Stats stats() const;
   Row row() const override;
+  std::uint64_t declared_limit() const override { return limit_.load(std::memory_order_relaxed); }
+  std::string_view parent_name() const override {
+    return options_.parent == nullptr ? std::string_view() : std::string_view(options_.parent->name());
+  }
 
  private:
   struct Entry;

@@ -252,7 +252,7 @@ TEST(KeyedBound, TheDefaultLimitMovesWhileItRuns) {
   EXPECT_EQ(tenants.resize(0).error(), "bound tenant: limit 0 would refuse everything; at least 1");
   EXPECT_EQ(tenants.resize(11).error(), "bound tenant: limit 11 is over its parent all's 10");
   EXPECT_EQ(tenants.set_overrides({{"a\n", 11}}).error(),
-            "bound tenant: limit 11 for key \"a\\n\" is over its parent all's 10");
+            "bound tenant: limit 11 for key \"a\\u000a\" is over its parent all's 10");
   EXPECT_EQ(tenants.set_overrides({{"a", 0}}).error(),
             "bound tenant: limit 0 for key \"a\" would refuse everything; at least 1");
   EXPECT_EQ(tenants.set_overrides({{std::string(300, 'x'), 1}}).error(),

@@ -7,12 +7,14 @@
 #include <random>
 
 #include "weir/base/check.h"
+#include "weir/base/json_text.h"
 #include "weir/bounds/internal/key_hash.h"
 
 namespace weir::bounds {
 namespace {
 
 constexpr std::uint32_t kKeysMax = 1u << 26;
+constexpr std::size_t kOverridesMax = 100'000;
 constexpr std::uint32_t kShardsMax = 64;
 // Fewer in a shard, and the luck of the hash would show.
 constexpr std::uint32_t kKeysPerShardMin = 1024;
@@ -49,6 +51,22 @@ struct KeyedRate::Bucket {
   std::array<Slot, kSlotsPerBucket> slots;
 };
 
+// Rates of single keys by their hashes, in order.
+struct KeyedRate::Rates {
+  const RateTicks& of(std::uint64_t hash, const RateTicks& otherwise) const {
+    if (keys.empty()) [[likely]]
+      return otherwise;
+    const auto found = std::ranges::lower_bound(keys, hash, {}, &Rate::hash);
+    return found == keys.end() || found->hash != hash ? otherwise : found->rate;
+  }
+
+  struct Rate {
+    std::uint64_t hash;
+    RateTicks rate;
+  };
+  std::vector<Rate> keys;
+};
+
 struct alignas(64) KeyedRate::Shard {
   Slot* find(std::uint64_t hash);
   // The place for a new key: free, unless the key there still owes.
@@ -69,6 +87,8 @@ struct alignas(64) KeyedRate::Shard {
   std::vector<Bucket> buckets;  // its size is constant, and mask; the rest is guarded by mutex
   std::uint64_t mask = 0;       // buckets, a power of two, less 1
   mutable std::mutex mutex;     // guards what is in the buckets, and all below
+  RateTicks rate;
+  std::shared_ptr<const Rates> own_rates;
   // The latest that a forgotten key was to be full at. New keys start from it,
   // so that one that comes back by a clock that is behind gains nothing.
   std::uint64_t forgotten_full_at = 0;
@@ -102,7 +122,51 @@ std::expected<void, std::string> KeyedRate::verify(const Ledger& ledger, const O
     return std::unexpected(rate + "keys_max is at least 1 and at most 2^26");
   if (const auto right = RateTicks::verify(options.rate); !right)
     return std::unexpected(rate + right.error());
+  return verify_overrides(options, options.overrides);
+}
+
+std::expected<void, std::string> KeyedRate::verify_overrides(const Options& options,
+                                                             const Overrides& overrides) {
+  const std::string rate = "rate " + options.name + ": ";
+  if (overrides.size() > kOverridesMax)
+    return std::unexpected(rate + std::to_string(overrides.size()) + " overrides; at most " +
+                           std::to_string(kOverridesMax));
+  for (const auto& [key, own] : overrides) {
+    if (const auto right = RateTicks::verify(own); !right)
+      return std::unexpected(rate + "for key " + json_string(key) + ": " + right.error());
+  }
   return {};
+}
+
+std::expected<void, std::string> KeyedRate::resize(const RateOptions& rate) {
+  if (const auto right = RateTicks::verify(rate); !right)
+    return std::unexpected("rate " + options_.name + ": " + right.error());
+  const std::lock_guard one_at_a_time(change_mutex_);
+  rate_ = rate;
+  for (Shard& shard : shards_) {
+    const std::lock_guard guard(shard.mutex);
+    shard.rate = RateTicks(rate);
+  }
+  return {};
+}
+
+std::expected<void, std::string> KeyedRate::set_overrides(const Overrides& overrides) {
+  if (auto right = verify_overrides(options_, overrides); !right) return right;
+  auto rates = std::make_shared<Rates>();
+  for (const auto& [key, own] : overrides) rates->keys.push_back({hash_of(key), RateTicks(own)});
+  std::ranges::sort(rates->keys, {}, &Rates::Rate::hash);
+  const std::lock_guard one_at_a_time(change_mutex_);
+  overrides_ = overrides.size();
+  for (Shard& shard : shards_) {
+    const std::lock_guard guard(shard.mutex);
+    shard.own_rates = rates;
+  }
+  return {};
+}
+
+// Never 0.
+std::uint64_t KeyedRate::hash_of(std::string_view key) const {
+  return internal::hash_key(key, seed_) | (1ull << 56);
 }
 
 std::expected<std::unique_ptr<KeyedRate>, std::string> KeyedRate::make(Ledger& ledger, Options options) {
@@ -116,7 +180,6 @@ KeyedRate::KeyedRate(Ledger& ledger, Options options)
         WEIR_CHECK(right, right.error().c_str());
         return std::move(options);
       }()),
-      rate_(options_.rate),
       ledger_(ledger),
       seed_(options_.seed == 0 ? random_seed() : options_.seed),
       shards_(std::clamp(std::bit_floor(options_.keys_max / kKeysPerShardMin), 1u, kShardsMax)) {
@@ -128,7 +191,9 @@ KeyedRate::KeyedRate(Ledger& ledger, Options options)
     shard.buckets.resize(buckets);
     shard.mask = buckets - 1;
   }
-  const auto entered = ledger.enter(options_.name, *this);
+  auto entered = resize(options_.rate);
+  if (entered) entered = set_overrides(options_.overrides);
+  if (entered) entered = ledger.enter(options_.name, *this);
   WEIR_CHECK(entered, entered.error().c_str());
 }
 
@@ -140,13 +205,14 @@ KeyedRate::Shard& KeyedRate::shard_of(std::uint64_t hash) {
 }
 
 Result<> KeyedRate::try_acquire(std::string_view key, TimePoint now, std::uint64_t weight) {
-  if (weight == 0 || weight > rate_.burst_units)
-    return fail(ErrorKind::invalid, Reason::too_large, options_.name);
   const std::uint64_t ticks = RateTicks::at(now);
-  const std::uint64_t hash = internal::hash_key(key, seed_) | (1ull << 56);  // never 0
+  const std::uint64_t hash = hash_of(key);
   Shard& shard = shard_of(hash);
   shard.prefetch(hash);
   const std::lock_guard guard(shard.mutex);
+  const RateTicks& rate = shard.own_rates->of(hash, shard.rate);
+  if (weight == 0 || weight > rate.burst_units)
+    return fail(ErrorKind::invalid, Reason::too_large, options_.name);
   Slot* slot = shard.find(hash);
   if (slot == nullptr) {
     Slot& taken = shard.place(hash, ticks);
@@ -165,7 +231,7 @@ Result<> KeyedRate::try_acquire(std::string_view key, TimePoint now, std::uint64
     slot = &taken;
   }
   std::uint64_t full_at = slot->full_at;
-  if (!rate_.admit(full_at, ticks, weight)) {
+  if (!rate.admit(full_at, ticks, weight)) {
     ++shard.refused_over_rate;
     return std::unexpected(Error{.kind = ErrorKind::overloaded,
                                  .reason = Reason::over_rate,
@@ -178,15 +244,20 @@ Result<> KeyedRate::try_acquire(std::string_view key, TimePoint now, std::uint64
 }
 
 void KeyedRate::refund(std::string_view key, std::uint64_t weight) {
-  const std::uint64_t hash = internal::hash_key(key, seed_) | (1ull << 56);
+  const std::uint64_t hash = hash_of(key);
   Shard& shard = shard_of(hash);
   const std::lock_guard guard(shard.mutex);
   Slot* slot = shard.find(hash);
-  if (slot != nullptr) slot->full_at -= std::min(slot->full_at, weight * rate_.each);
+  const RateTicks& rate = shard.own_rates->of(hash, shard.rate);
+  if (slot != nullptr) slot->full_at -= std::min(slot->full_at, weight * rate.each);
 }
 
 KeyedRate::Stats KeyedRate::stats() const {
   Stats stats{.keys_max = options_.keys_max};
+  {
+    const std::lock_guard guard(change_mutex_);
+    stats.overrides = overrides_;
+  }
   for (const Shard& shard : shards_) {
     const std::lock_guard guard(shard.mutex);
     stats.admitted += shard.admitted;
@@ -204,16 +275,20 @@ KeyedRate::Stats KeyedRate::stats() const {
 
 Row KeyedRate::row() const {
   const Stats now = stats();
-  const double per_second = static_cast<double>(options_.rate.units) / seconds(options_.rate.per);
+  const RateOptions rate = [this] {
+    const std::lock_guard guard(change_mutex_);
+    return rate_;
+  }();
   return {
       .name = options_.name,
       .unit = Unit::rate,
-      .limit = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(per_second + 0.5)),
+      .limit = units_per_second(rate),
       .admitted = now.admitted,
       .refused = {{to_string(Reason::over_rate), now.refused_over_rate},
                   {to_string(Reason::keys_full), now.refused_keys_full}},
       .because = options_.because,
       .derived_from = options_.derived_from,
+      .own = now.held,
       .keys = now.keys,
       .keys_max = now.keys_max,
   };

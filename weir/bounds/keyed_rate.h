@@ -25,7 +25,9 @@
 
 #include <cstdint>
 #include <expected>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +41,9 @@ namespace weir::bounds {
 
 class KeyedRate final : private LedgerEntry {
  public:
+  // Rates of single keys; at most 100,000 of them.
+  using Overrides = std::map<std::string, RateOptions, std::less<>>;
+
   struct Options {
     std::string name;                  // unique in its ledger; appears in refusals, metrics and pages
     RateOptions rate;                  // of each key
@@ -46,12 +51,14 @@ class KeyedRate final : private LedgerEntry {
     std::uint64_t seed = 0;            // of the hash; 0: a random one
     std::string because;               // why this number, for people; empty: nobody said
     std::string derived_from;          // what it was computed from; empty: nothing
+    Overrides overrides;               // of keys whose rate is another
   };
 
   // A snapshot whose fields may be a moment apart; counts since construction.
   struct Stats {
     std::uint64_t keys = 0;  // places taken: by keys that owe, and by those not forgotten yet
     std::uint64_t keys_max = 0;
+    std::uint64_t overrides = 0;
     std::uint64_t admitted = 0;  // decisions, whatever they weighed
     std::uint64_t refused_over_rate = 0;
     std::uint64_t refused_keys_full = 0;
@@ -77,7 +84,15 @@ class KeyedRate final : private LedgerEntry {
   // As Gcra's. Of a key that was forgotten: without effect, its bucket is full.
   void refund(std::string_view key, std::uint64_t weight = 1);
 
+  // The rate of the keys that have none of their own. Takes effect at once; what
+  // a key owes stays owed, in time. Error: which number is wrong; nothing changes.
+  std::expected<void, std::string> resize(const RateOptions& rate);
+  // Replaces all of them: a key that is not named any more has the default
+  // again. Error: of which key, and what; nothing changes.
+  std::expected<void, std::string> set_overrides(const Overrides& overrides);
+
   const std::string& name() const { return options_.name; }
+  // As declared.
   const Options& options() const { return options_; }
 
   // Takes each shard's lock in turn: for a page or a scrape.
@@ -89,14 +104,20 @@ class KeyedRate final : private LedgerEntry {
   struct Slot;
   struct Bucket;
   struct Shard;
+  struct Rates;
 
   Shard& shard_of(std::uint64_t hash);
+  std::uint64_t hash_of(std::string_view key) const;
+  static std::expected<void, std::string> verify_overrides(const Options& options,
+                                                           const Overrides& overrides);
 
   const Options options_;
-  const RateTicks rate_;
   Ledger& ledger_;
   const std::uint64_t seed_;
   std::vector<Shard> shards_;
+  mutable std::mutex change_mutex_;  // one change at a time; taken before a shard's
+  RateOptions rate_;                 // guarded by change_mutex_
+  std::uint64_t overrides_ = 0;      // how many; guarded by change_mutex_
 };
 
 }  // namespace weir::bounds

@@ -172,5 +172,35 @@ TEST(KeyedRate, NoKeyIsOverItsRateWhileManyThreadsChurnTheKeys) {
   EXPECT_GT(tenants.stats().evicted, 0u);
 }
 
+TEST(KeyedRate, SomeKeysHaveRatesOfTheirOwnAndAllMoveWhileItRuns) {
+  constexpr TimePoint now(1h);
+  Ledger ledger;
+  KeyedRate tenants(ledger, {.name = "tenant rate",
+                             .rate = {.units = 10, .per = 1s, .burst = 2},
+                             .keys_max = 100,
+                             .overrides = {{"big", {.units = 100, .per = 1s, .burst = 50}}}});
+  EXPECT_TRUE(tenants.try_acquire("big", now, 50));
+  EXPECT_EQ(tenants.try_acquire("big", now).error().retry_after, 10ms);
+  EXPECT_EQ(tenants.try_acquire("big", now, 51).error().reason, Reason::too_large);
+  EXPECT_EQ(tenants.try_acquire("other", now, 3).error().reason, Reason::too_large);
+  EXPECT_TRUE(tenants.try_acquire("other", now, 2));
+  EXPECT_FALSE(tenants.try_acquire("other", now));
+  EXPECT_EQ(tenants.stats().overrides, 1u);
+
+  ASSERT_TRUE(tenants.resize({.units = 1000, .per = 1s, .burst = 1000}));
+  EXPECT_TRUE(tenants.try_acquire("other", now, 800)) << "of 1000, 200 ms are owed";
+  EXPECT_FALSE(tenants.try_acquire("other", now));
+  EXPECT_EQ(tenants.row().limit, 1000u);
+  EXPECT_FALSE(tenants.try_acquire("big", now)) << "it has its own";
+  ASSERT_TRUE(tenants.set_overrides({}));
+  EXPECT_TRUE(tenants.try_acquire("big", now, 500)) << "500 ms are owed, of the default's 1000";
+  EXPECT_FALSE(tenants.try_acquire("big", now));
+
+  EXPECT_EQ(tenants.resize({.units = 0, .burst = 1}).error(),
+            "rate tenant rate: units 0 would refuse everything; at least 1");
+  EXPECT_EQ(tenants.set_overrides({{"a", {.units = 1, .burst = 0}}}).error(),
+            "rate tenant rate: for key \"a\": burst 0 would refuse everything; at least 1");
+}
+
 }  // namespace
 }  // namespace weir::bounds

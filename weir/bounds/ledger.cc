@@ -27,12 +27,17 @@ std::uint64_t Row::refused_total() const {
 
 Bytes Row::worst_case() const {
   // A keyed bound may be at its limit for each of its keys.
-  return Bytes{internal::worst_case_of(std::array{internal::DemandLine{.limit = limit,
+  return Bytes{internal::worst_case_of(std::array{internal::DemandLine{.limit = std::max(limit, limit_max),
                                                                        .keys = keys_max == 0 ? 1 : keys_max,
                                                                        .queue = queue_limit,
                                                                        .each = each.count,
                                                                        .each_queued = each_queued.count,
                                                                        .own = own.count}})};
+}
+
+Ledger::Ledger(Options options) {
+  if (options.order != OrderCheck::off)
+    order_ = std::make_unique<HoldingOrder>(options.order, std::move(options.on_cycle));
 }
 
 Ledger::~Ledger() { WEIR_CHECK(lines_.empty() && costs_.empty(), "a ledger outlives its bounds"); }
@@ -55,6 +60,18 @@ void Ledger::leave(const LedgerEntry& entry) {
 bool Ledger::contains(std::string_view name) const {
   const std::lock_guard guard(mutex_);
   return std::ranges::find(lines_, name, &Line::name) != lines_.end();
+}
+
+std::expected<void, std::string> Ledger::verify_above_children(std::string_view parent,
+                                                               std::uint64_t limit) const {
+  const std::lock_guard guard(mutex_);
+  for (const Line& line : lines_) {
+    if (line.entry->parent_name() != parent || line.entry->declared_limit() <= limit) continue;
+    return std::unexpected("bound " + std::string(parent) + ": limit " + std::to_string(limit) +
+                           " is below that of " + line.name + " under it, " +
+                           std::to_string(line.entry->declared_limit()));
+  }
+  return {};
 }
 
 std::vector<Row> Ledger::snapshot() const {

@@ -17,6 +17,8 @@
 
 #include <cstdint>
 #include <expected>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -24,6 +26,7 @@
 #include <vector>
 
 #include "weir/base/units.h"
+#include "weir/bounds/holding_order.h"
 
 namespace weir::bounds {
 
@@ -52,6 +55,7 @@ struct Row {
   std::string name;
   Unit unit = Unit::tasks;
   std::uint64_t limit = 0;
+  std::uint64_t limit_max = 0;  // where an algorithm moves it: up to what; else 0 or the limit
   std::uint64_t in_use = 0;
   std::uint64_t peak = 0;
   std::uint64_t queue_depth = 0;
@@ -99,6 +103,9 @@ class LedgerEntry {
  public:
   // Any thread, while the entry is in the ledger.
   virtual Row row() const = 0;
+  // Of that row, where it can be had for less.
+  virtual std::uint64_t declared_limit() const { return row().limit; }
+  virtual std::string_view parent_name() const { return {}; }
 
  protected:
   ~LedgerEntry() = default;
@@ -107,8 +114,15 @@ class LedgerEntry {
 class Ledger {
  public:
   class Cost;
+  struct Options {
+    // Of the order in which tasks hold this ledger's bounds (holding_order.h).
+    OrderCheck order = OrderCheck::off;
+    // Told of each circle; empty: with OrderCheck::report a line on stderr.
+    std::function<void(const std::string&)> on_cycle;
+  };
 
   Ledger() = default;
+  explicit Ledger(Options options);
   ~Ledger();
   Ledger(const Ledger&) = delete;
   Ledger& operator=(const Ledger&) = delete;
@@ -119,6 +133,9 @@ class Ledger {
 
   bool contains(std::string_view name) const;
 
+  // Error: text that names a bound under `parent` whose limit is over `limit`.
+  std::expected<void, std::string> verify_above_children(std::string_view parent, std::uint64_t limit) const;
+
   // In the order they were entered. Consistent within a row as far as the
   // bound's own counters are.
   std::vector<Row> snapshot() const;
@@ -126,6 +143,9 @@ class Ledger {
 
   // In the order they were made.
   std::vector<CostRow> costs() const;
+
+  // Null: it is not checked.
+  HoldingOrder* order() const { return order_.get(); }
 
   // What all bounds and costs declare that they may take at worst; under a
   // parent no more than the parent's units, each as what takes most (proof.h).
@@ -137,6 +157,7 @@ class Ledger {
     const LedgerEntry* entry;
   };
 
+  std::unique_ptr<HoldingOrder> order_;  // constant after construction
   mutable std::mutex mutex_;
   std::vector<Line> lines_;         // guarded by mutex_
   std::vector<const Cost*> costs_;  // guarded by mutex_

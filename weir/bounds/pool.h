@@ -169,6 +169,9 @@ class Pool final : private LedgerEntry {
   // What the last job to throw threw, at most 200 bytes of it.
   std::string last_failure() const;
   Row row() const override;
+  std::string_view parent_name() const override {
+    return options_.parent == nullptr ? std::string_view() : std::string_view(options_.parent->name());
+  }
 
  private:
   Pool(core::Context& parent, Ledger& ledger, Options options);

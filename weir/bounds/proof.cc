@@ -22,7 +22,7 @@ constexpr std::uint64_t kScale = 10'000;
 
 // What a row declares of one resource.
 DemandLine line_of(const Row& row, Resource resource, std::string_view peer) {
-  DemandLine line{.limit = row.limit, .keys = row.keys_max == 0 ? 1 : row.keys_max};
+  DemandLine line{.limit = std::max(row.limit, row.limit_max), .keys = row.keys_max == 0 ? 1 : row.keys_max};
   const bool counts_descriptors = row.unit == Unit::descriptors || row.unit == Unit::connections;
   switch (resource) {
     case Resource::memory:
@@ -253,7 +253,9 @@ Proof prove(std::span<const Row> rows, std::span<const CostRow> costs, const Mac
   add(Resource::threads, {}, machine.threads, machine.threads_from);
   for (const Row& row : rows) {
     const bool takes_memory = row.unit == Unit::tasks || row.unit == Unit::connections;
-    if (takes_memory && row.each.count == 0 && row.parent.empty()) proof.undeclared.push_back(row.name);
+    const bool has_children = std::ranges::find(rows, row.name, &Row::parent) != rows.end();
+    if (takes_memory && row.each.count == 0 && row.parent.empty() && !has_children)
+      proof.undeclared.push_back(row.name);
   }
   return proof;
 }

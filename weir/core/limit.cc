@@ -15,7 +15,14 @@ TimePoint queue_deadline(const Limit::Options& options, const Ticket& ticket) {
 }  // namespace
 
 void Permit::release() {
-  if (Limit* limit = std::exchange(limit_, nullptr)) limit->semaphore_.release(weight_);
+  if (limit_ == nullptr) return;
+  if (mark_ != 0) [[unlikely]]
+    unmark();
+  std::exchange(limit_, nullptr)->semaphore_.release(weight_);
+}
+
+void Permit::unmark() {
+  if (const std::uint32_t mark = std::exchange(mark_, 0); mark != 0) limit_->watch_->left(mark);
 }
 
 Limit::Limit(Options options)

@@ -27,16 +27,30 @@ namespace internal {
 class TaskPromise;
 }
 
+// Who wants to know how long a permit is held by who acquired it. For limits
+// that keep account of it, which mark the permits they give.
+class PermitWatch {
+ public:
+  // The permit that was marked so is given back, or has become a task's own. Any
+  // thread.
+  virtual void left(std::uint32_t mark) = 0;
+
+ protected:
+  ~PermitWatch() = default;
+};
+
 // Units of a Limit, held. Move-only; empty once moved from.
 class [[nodiscard]] Permit {
  public:
   Permit() = default;
-  Permit(Permit&& other) noexcept : limit_(std::exchange(other.limit_, nullptr)), weight_(other.weight_) {}
+  Permit(Permit&& other) noexcept
+      : limit_(std::exchange(other.limit_, nullptr)), weight_(other.weight_), mark_(other.mark_) {}
   Permit& operator=(Permit&& other) noexcept {
     if (this != &other) {
       release();
       limit_ = std::exchange(other.limit_, nullptr);
       weight_ = other.weight_;
+      mark_ = other.mark_;
     }
     return *this;
   }
@@ -55,9 +69,11 @@ class [[nodiscard]] Permit {
   friend class Limit;
   friend class internal::TaskPromise;  // which keeps one in pieces
   Permit(Limit& limit, std::uint32_t weight) : limit_(&limit), weight_(weight) {}
+  void unmark();
 
   Limit* limit_ = nullptr;
   std::uint32_t weight_ = 0;
+  std::uint32_t mark_ = 0;  // of its limit's watch; 0: not watched
 };
 
 class Limit {
@@ -140,6 +156,19 @@ class Limit {
   const Options& options() const { return options_; }
   Stats stats() const;
 
+  // Whoever keeps account of who holds its permits, and its number there; null:
+  // nobody. Constant once it is in use.
+  const PermitWatch* watch() const { return watch_; }
+  std::uint32_t number() const { return number_; }
+
+ protected:
+  void set_watch(PermitWatch* watch, std::uint32_t number) {
+    watch_ = watch;
+    number_ = number;
+  }
+  // `mark`: not 0.
+  static void set_mark(Permit& permit, std::uint32_t mark) { permit.mark_ = mark; }
+
  private:
   friend class Permit;
 
@@ -148,6 +177,8 @@ class Limit {
 
   const Options options_;
   Semaphore semaphore_;
+  PermitWatch* watch_ = nullptr;
+  std::uint32_t number_ = 0;
   std::atomic<bool> closed_{false};
   // Counters are relaxed: they order nothing.
   std::atomic<std::uint64_t> admitted_{0};

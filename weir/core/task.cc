@@ -10,6 +10,7 @@
 namespace weir::core::internal {
 
 void TaskPromise::own(void* owner, std::uintptr_t kind, Permit&& permit) {
+  permit.unmark();
   std::destroy_at(&exception_);
   limit_ = std::exchange(permit.limit_, nullptr);
   permit_weight_ = permit.weight_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -28,6 +29,7 @@ class Rig {
         runtime_({.processors = plan.processors, .simulation = &simulation_}),
         rng_(plan.seed),
         servers_({.units = plan.servers, .waiters_max = 10'000'000}),
+        free_at_(plan.servers, kStart),
         class_(ledger_, {.name = "class",
                          .limiter = plan.limiter ? plan.limiter() : nullptr,
                          .queue = plan.queue ? plan.queue() : nullptr,
@@ -51,6 +53,7 @@ class Rig {
     record_.ended = done.has_value() && !simulation_.deadlocked();
     record_.stats = class_.stats();
     record_.outcomes.assign(outcomes_.begin(), outcomes_.end());
+    if (plan_.finished) plan_.finished();
     return std::move(record_);
   }
 
@@ -61,10 +64,10 @@ class Rig {
     scope.spawn(std::move(tasks_.try_acquire().value()), std::move(task));
   }
 
-  // What the process sees of the time: the simulation's, and what it jumped by.
+  // What a request is told of the time: for 10 ms it is wrong.
   TimePoint seen(TimePoint at) const {
-    if (plan_.clock_jumps_at == Duration() || since_start(at) < plan_.clock_jumps_at) return at;
-    return at + plan_.clock_jump;
+    const Duration since = since_start(at) - plan_.clock_jumps_at;
+    return since >= Duration() && since < 10ms ? at + plan_.clock_jump : at;
   }
 
   core::task<> watch(core::Context& context) {
@@ -109,7 +112,7 @@ class Rig {
     const TimePoint begin = core::now();
     core::Context context(parent,
                           stream.gives_up == Duration() ? kNever : saturating_add(begin, stream.gives_up));
-    const TimePoint deadline = stream.patience == Duration() ? kNever : seen(begin + stream.patience);
+    const TimePoint deadline = stream.patience == Duration() ? kNever : begin + stream.patience;
     Result<Admitted> admitted = co_await admission_->admit(context, {.tenant = tenant,
                                                                      .priority = stream.priority,
                                                                      .cost = stream.cost,
@@ -122,14 +125,13 @@ class Rig {
       outcome.retry_after = admitted.error().retry_after;
       co_return;
     }
-    if (class_.bound().stats().peak > 10'000) ++record_.overshoots;
     co_await serve(stream, *admitted);
     const TimePoint end = core::now();
     if (context.deadline() <= end) {
       outcome.end = End::abandoned;
       admitted->complete(Outcome::abandoned);
     } else {
-      outcome.end = seen(end) <= deadline ? End::good : End::late;
+      outcome.end = end <= deadline ? End::good : End::late;
       admitted->complete();
     }
   }
@@ -137,18 +139,25 @@ class Rig {
   // What is admitted is served to its end, whoever still waits for it.
   core::task<> serve(const Stream& stream, Admitted& admitted) {
     core::Context never;
+    const TimePoint came = core::now();
     static_cast<void>(co_await servers_.acquire(never));
-    const TimePoint now = core::now();
-    admitted.started(seen(now));
-    const Duration span = service_at(since_start(now), stream.service_factor);
-    static_cast<void>(co_await core::sleep_until(never, now + span));
+    // Timers are a little late: what waited begins when its server was free, so
+    // that this does not add up.
+    std::ranges::pop_heap(free_at_, std::greater<>());
+    const TimePoint begin = std::max(came, free_at_.back());
+    free_at_.pop_back();
+    admitted.started(seen(core::now()));
+    const Duration span = service_at(since_start(begin), stream.service_factor);
+    static_cast<void>(co_await core::sleep_until(never, begin + span));
     record_.busy += span;
+    free_at_.push_back(begin + span);
+    std::ranges::push_heap(free_at_, std::greater<>());
     servers_.release();
   }
 
   Duration service_at(Duration at, double factor) {
     Duration mean = plan_.service;
-    for (const Phase2& phase : plan_.services) {
+    for (const ServiceFrom& phase : plan_.services) {
       if (at >= phase.from) mean = phase.service;
     }
     mean = Duration(static_cast<Duration::rep>(factor * static_cast<double>(mean.count())));
@@ -162,6 +171,7 @@ class Rig {
   bounds::Ledger ledger_;
   core::Limit tasks_{{.name = "tasks", .limit = 10'000'000}};
   core::Semaphore servers_;
+  std::vector<TimePoint> free_at_;  // of the servers that are free: since when; a heap, the first on top
   CostClass class_;
   std::optional<Admission> admission_;
   Duration end_ = {};

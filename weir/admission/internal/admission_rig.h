@@ -39,7 +39,7 @@ struct Stream {
   std::uint32_t retries = 0;  // at once, of what was refused or too late
 };
 
-struct Phase2 {
+struct ServiceFrom {
   Duration from = {};
   Duration service = {};
 };
@@ -48,7 +48,7 @@ struct RigPlan {
   std::uint32_t servers = 1;
   Duration service = 10ms;  // mean
   bool exponential = true;
-  std::vector<Phase2> services = {};  // from when on it takes another time
+  std::vector<ServiceFrom> services = {};  // from when on it takes another time
   std::vector<Stream> streams = {};
   std::function<std::unique_ptr<Limiter>()> limiter = {};        // empty: the default
   std::function<std::shared_ptr<core::WaitOrder>()> queue = {};  // empty: the default
@@ -56,6 +56,7 @@ struct RigPlan {
   Duration queue_wait = 100ms;
   Shedder::Options shedder = {};
   std::function<void(bounds::Ledger&, Admission::Options&)> more = {};  // tenants' bounds and rates
+  std::function<void()> finished = {};                                  // before the ledger goes
   Duration clock_jumps_at = {};                                         // 0: it does not
   Duration clock_jump = {};
   std::uint32_t processors = 1;
@@ -80,8 +81,7 @@ struct RigRecord {
   Duration busy = {};                 // of all servers together
   std::vector<std::uint32_t> limits;  // every 100 ms
   std::vector<std::uint32_t> thresholds;
-  std::uint64_t overshoots = 0;  // more in use than the limit, when one was admitted
-  bool ended = false;            // the run came to its end in good order
+  bool ended = false;  // the run came to its end in good order
 
   std::uint64_t count(End end, std::uint32_t stream, Duration from = {}, Duration to = Duration::max()) const;
   std::uint64_t arrived(std::uint32_t stream, Duration from = {}, Duration to = Duration::max()) const;

@@ -1,0 +1,18 @@
+// A permit of a bound that was waited for cannot be dropped either.
+// expect: (nodiscard|unused-result|unused-value)
+#include "weir/bounds/bound.h"
+#include "weir/core/task.h"
+
+using weir::Result;
+using weir::bounds::Bound;
+using weir::core::Context;
+using weir::core::Permit;
+using weir::core::task;
+
+task<> start(Context& context, Bound& bound) {
+#ifdef MUST_FAIL
+  co_await bound.acquire(context);
+#else
+  Result<Permit> permit = co_await bound.acquire(context);
+#endif
+}
