@@ -18,6 +18,7 @@
 #include "weir/base/clock.h"
 #include "weir/base/result.h"
 #include "weir/resilience/retry.h"
+#include "weir/resilience/threshold.h"
 
 namespace weir::resilience {
 
@@ -34,8 +35,8 @@ struct Attempt {
   // Of a failure or an overload: whether the same may be sent again. Not when a
   // piece of the reply has been handed on, or when the request is used up.
   bool retryable = true;
-  Duration retry_after = {};                // when the server said to come back; 0: it did not
-  std::optional<std::uint32_t> shed_below;  // the level below which the server said that it sheds
+  Duration retry_after = {};           // when the server said to come back; 0: it did not
+  std::optional<Threshold> threshold;  // the level below which the server said that it sheds
 
   bool good() const { return outcome == Outcome::ok || outcome == Outcome::not_retryable; }
 };

@@ -145,6 +145,10 @@ class Cache {
     return get_with(context, std::move(key), std::move(keeping), std::move(good));
   }
 
+  // What is here and fresh; counts where it is as get() does, and else as nothing.
+  // For who would have to make a load first.
+  std::optional<Found> fresh(const Key& key);
+
   // What is here, however old, and without a load: for when nothing else is to
   // be had. Counts as no use.
   std::optional<Found> peek(const Key& key) const;
@@ -170,7 +174,7 @@ class Cache {
   };
   using Entries = std::unordered_map<Key, Entry, Hash>;
   struct AllGood {
-    bool operator()(const Value&) const { return true; }
+    bool operator()(const Result<Value>&) const { return true; }
   };
 
   template <typename IsGood>
@@ -215,7 +219,7 @@ auto Cache<Key, Value, Hash>::get_with(core::Context& context, Key key, OwnLoad 
     co_return std::move(*here);
   }
   Result<Value> loaded = co_await flights_.get(context, std::move(key), std::move(load));
-  const bool answered = loaded && good(*loaded);
+  const bool answered = loaded && good(loaded);
   if (!answered && here && may_be_stale(loaded)) {
     count_stale_on_error();
     co_return std::move(*here);
@@ -254,6 +258,19 @@ auto Cache<Key, Value, Hash>::look_up(const Key& key) -> std::optional<Found> {
 }
 
 template <typename Key, typename Value, typename Hash>
+auto Cache<Key, Value, Hash>::fresh(const Key& key) -> std::optional<Found> {
+  const TimePoint now = core::now();
+  const std::lock_guard guard(mutex_);
+  const auto found = entries_.find(key);
+  if (found == entries_.end()) return std::nullopt;
+  const Duration age = std::max(now - found->second.loaded_at, Duration::zero());
+  if (age >= options_.fresh_for) return std::nullopt;
+  uses_.splice(uses_.end(), uses_, found->second.use);
+  ++stats_.fresh;
+  return Found{.value = found->second.value, .age = age, .freshness = Freshness::fresh};
+}
+
+template <typename Key, typename Value, typename Hash>
 auto Cache<Key, Value, Hash>::peek(const Key& key) const -> std::optional<Found> {
   const TimePoint now = core::now();
   const std::lock_guard guard(mutex_);
@@ -271,7 +288,7 @@ core::task<Result<Value>> Cache<Key, Value, Hash>::keep_what_comes(const Key& ke
                                                                    core::task<Result<Value>> loading,
                                                                    IsGood good) {
   Result<Value> loaded = co_await std::move(loading);
-  if (loaded && good(*loaded)) keep(key, *loaded);
+  if (loaded && good(loaded)) keep(key, *loaded);
   co_return loaded;
 }
 

@@ -4,9 +4,11 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "weir/base/rng.h"
 #include "weir/core/runtime.h"
@@ -58,6 +60,22 @@ class CacheTest : public testing::Test {
     const auto found = co_await pages_->get(context, key);
     EXPECT_EQ(found ? found->value : -1, value) << key;
     if (found) EXPECT_EQ(static_cast<int>(found->freshness), static_cast<int>(freshness)) << key;
+  }
+
+  task<> get_own(Context& context, int& loads) {
+    // Only moves, as what owns something does.
+    auto load = [this, &loads, number = std::make_unique<int>(7)](Context& own, const std::string& key) {
+      ++loads;
+      return load_number(own, key, *number);
+    };
+    const auto found =
+        co_await pages_->get(context, "own", std::move(load), [](const Result<int>&) { return true; });
+    EXPECT_EQ(found->value, 7);
+  }
+  task<Result<int>> load_number(Context& context, std::string key, int number) {
+    const Result<int> loaded = co_await load(context, std::move(key));
+    if (!loaded) co_return loaded;
+    co_return number;
   }
 
   core::Simulation simulation_{{.seed = 1}};
@@ -157,6 +175,80 @@ TEST_F(CacheTest, ManyKeysHoldNoMoreThanTheMaximum) {
   const CacheStats stats = pages_->stats();
   EXPECT_EQ(stats.entries, 50u);
   EXPECT_EQ(stats.fresh + stats.missed, 5000u);
+}
+
+// Values of any size, under a bound in bytes.
+class CacheBytes : public testing::Test {
+ protected:
+  using Texts = Cache<int, std::string>;
+
+  template <typename Body>
+  void run(Bytes bytes_max, Body body) {
+    texts_.emplace(
+        CacheOptions{.name = "texts", .entries_max = 1000, .bytes_max = bytes_max, .fresh_for = 1h},
+        [](Context&, int size) { return text_of(size); });
+    EXPECT_TRUE(runtime_.run([&](Scope& root) -> task<> {
+      Context own(root.context());
+      root.spawn(std::move(tasks_.try_acquire().value()), texts_->run(own));
+      co_await body(root.context());
+      own.cancel();
+    }));
+  }
+  static task<Result<std::string>> text_of(int size) {
+    co_return std::string(static_cast<std::size_t>(size), 'x');
+  }
+
+  core::Simulation simulation_{{.seed = 1}};
+  core::Runtime runtime_{{.processors = 1, .simulation = &simulation_}};
+  core::Limit tasks_{{.name = "tasks", .limit = 10}};
+  std::optional<Texts> texts_;
+};
+
+TEST_F(CacheBytes, WhatWasAskedForLeastLatelyMakesRoomForWhatIsLarge) {
+  run(kibibytes(10), [&](Context& context) -> task<> {
+    for (int size = 1; size <= 5; ++size) EXPECT_TRUE(co_await texts_->get(context, size));
+    EXPECT_EQ(texts_->stats().entries, 5u);
+    EXPECT_TRUE(co_await texts_->get(context, 9500));
+    EXPECT_LT(texts_->stats().entries, 6u);
+    EXPECT_TRUE(texts_->peek(9500));
+    EXPECT_FALSE(texts_->peek(1));
+    EXPECT_TRUE(co_await texts_->get(context, 5000));
+    EXPECT_FALSE(texts_->peek(9500));
+    EXPECT_LE(texts_->stats().bytes, 10u << 10);
+  });
+}
+
+TEST_F(CacheBytes, WhatHasNoRoomIsGivenAndNotKept) {
+  run(kibibytes(10), [&](Context& context) -> task<> {
+    EXPECT_TRUE(co_await texts_->get(context, 100));
+    EXPECT_EQ((co_await texts_->get(context, 20'000))->value.size(), 20'000u);
+    EXPECT_TRUE(texts_->peek(100)) << "and nothing made room for it";
+    EXPECT_FALSE(texts_->peek(20'000));
+    EXPECT_EQ(texts_->stats().too_large, 1u);
+  });
+}
+
+TEST_F(CacheBytes, WhateverComesItsBytesAreCountedAndBounded) {
+  run(kibibytes(50), [&](Context& context) -> task<> {
+    Xoshiro rng(1);
+    for (int i = 0; i < 3000; ++i) {
+      EXPECT_TRUE(co_await texts_->get(context, static_cast<int>(below(rng, 12'000))));
+      EXPECT_LE(texts_->stats().bytes, 50u << 10);
+    }
+    EXPECT_GT(texts_->stats().bytes, 30u << 10);
+  });
+}
+
+// Each caller brings a load, and one of those who come at once is taken.
+TEST_F(CacheTest, ACallersOwnLoadOwnsWhatItUsesAndServesAllWhoWait) {
+  run({}, [&](Scope& scope) -> task<> {
+    int loads = 0;
+    for (int i = 0; i < 5; ++i) spawn(scope, get_own(scope.context(), loads));
+    (void)co_await core::sleep_for(scope.context(), 1s);
+    EXPECT_EQ(loads, 1);
+  });
+  EXPECT_EQ(pages_->stats().loads.started, 1u);
+  EXPECT_EQ(pages_->stats().loads.joined, 4u);
 }
 
 }  // namespace

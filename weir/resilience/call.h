@@ -277,8 +277,10 @@ auto Policy<T, Key, Hash>::find(core::Context& context, Key key, Fn fn, CallOpti
   core::Context own(context, ends());
   if constexpr (kShares) {
     if (cache_) {
-      const auto is_good = [judge](const T& value) mutable {
-        return judge(Result<T>(value)).outcome == Attempt::Outcome::ok;
+      // Before anything is made that only a load needs.
+      if (auto here = cache_->fresh(key)) co_return Found{std::move(here->value), here->age, here->freshness};
+      const auto is_good = [judge](const Result<T>& result) mutable {
+        return judge(result).outcome == Attempt::Outcome::ok;
       };
       auto found = co_await cache_->get(own, std::move(key), load(std::move(fn), judge, options), is_good);
       if (!found) co_return std::unexpected(found.error());

@@ -182,6 +182,41 @@ TEST_F(CircuitBreakerTest, ACallThatIsNotEndedCountsAsNeitherAndGivesItsTrialBac
   EXPECT_EQ(stats().state, State::closed);
 }
 
+TEST_F(CircuitBreakerTest, WhoLeavesACallTellsThatItWasSlowAndElseNothing) {
+  make({.consecutive_failures = 1, .slow_after = 100ms});
+  const auto leave_after = [this](Duration took) {
+    auto call = breaker_->try_call(now_);
+    now_ += took;
+    call->leave(now_);
+  };
+  for (int i = 0; i < 10; ++i) leave_after(100ms);
+  EXPECT_EQ(stats().window_calls, 0u);
+  leave_after(101ms);
+  EXPECT_EQ(stats().state, State::closed);
+  leave_after(1h);
+  EXPECT_EQ(stats().state, State::open);
+}
+
+TEST_F(CircuitBreakerTest, CheckingTakesNoTrial) {
+  make({.consecutive_failures = 1, .open_for = 5s, .trials = 1});
+  EXPECT_TRUE(breaker_->check(now_));
+  call(false);
+  call(false);
+  EXPECT_EQ(breaker_->check(now_ + 1s).error().retry_after, 4s);
+  EXPECT_EQ(stats().refused_open, 1u);
+  now_ += 5s;
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(breaker_->check(now_));
+  EXPECT_EQ(stats().state, State::open);
+  EXPECT_TRUE(call(true));
+  EXPECT_EQ(stats().state, State::closed);
+}
+
+TEST_F(CircuitBreakerTest, StatesAreNumberedAsMetricsShowThem) {
+  EXPECT_EQ(static_cast<int>(State::closed), 0);
+  EXPECT_EQ(static_cast<int>(State::half_open), 1);
+  EXPECT_EQ(static_cast<int>(State::open), 2);
+}
+
 TEST_F(CircuitBreakerTest, TrialsThatHangDoNotHoldItHalfOpen) {
   make({.consecutive_failures = 1, .open_for = 5s});
   call(false);

@@ -24,6 +24,8 @@ std::expected<void, std::string> ClientThrottle::verify(const Options& options) 
     return wrong(
         "refused_max is from 0 to below 1: refusing everything, it would never hear that all is well");
   if (options.window < 10ms) return wrong("window is at least 10 ms");
+  if (!(options.probed_share > 0 && options.probed_share <= 1))
+    return wrong("probed_share is above 0 and at most 1: without probes it would not hear of better times");
   if (options.learned_for < Duration::zero() || options.learned_for > 24h)
     return wrong("learned_for is from 0 to 24 h");
   return {};
@@ -51,15 +53,18 @@ std::uint32_t ClientThrottle::learned(TimePoint now) const {
   return fresh ? static_cast<std::uint32_t>(word) : 0;
 }
 
-void ClientThrottle::learn(std::uint32_t shed_below, TimePoint now) {
-  const std::uint64_t until = milliseconds_of(saturating_add(now, options_.learned_for));
+void ClientThrottle::learn(std::uint32_t shed_below, TimePoint now, Duration valid_for) {
+  const Duration counts =
+      valid_for > Duration::zero() ? std::min(valid_for, options_.learned_for) : options_.learned_for;
+  const std::uint64_t until = milliseconds_of(saturating_add(now, counts));
   learned_.store(until << 32 | shed_below, std::memory_order_relaxed);
 }
 
 Result<> ClientThrottle::admit(std::uint32_t priority, TimePoint now, Rng& rng) {
   const internal::SlidingWindow::Sum sum = window_.sum(now);
   const bool below = priority < learned(now);
-  const double refused_share = below ? options_.refused_max : probability(options_, sum.calls, sum.marked);
+  const double refused_share =
+      below ? 1 - options_.probed_share : probability(options_, sum.calls, sum.marked);
   if (refused_share <= 0 || uniform(rng) >= refused_share) {
     admitted_.fetch_add(1, std::memory_order_relaxed);
     return {};

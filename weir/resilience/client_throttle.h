@@ -5,7 +5,7 @@
 //   if (!passes) return passes;                            // overloaded: throttled at payments
 //   Result<Reply> reply = co_await payments.fetch(ctx, ...);
 //   throttle.record(accepted(reply), core::now());         // of what was sent
-//   if (reply && reply->shed_below) throttle.learn(*reply->shed_below, core::now());
+//   if (reply && reply->shed_below) throttle.learn(*reply->shed_below, core::now());   // threshold.h
 //
 // Adaptive throttling (Beyer and others, "Site Reliability Engineering", 2016,
 // chapter 21): of the window's requests r and those accepted a, each is refused
@@ -14,8 +14,9 @@
 //
 // A server that sends back the priority below which it sheds (as DAGOR does:
 // Zhou and others, "Overload control for scaling WeChat microservices", 2018) is
-// believed while the word is fresh: what is below is not sent, but for a share
-// that keeps the word fresh.
+// believed while the word is fresh: what is below is not sent, but for a small
+// share that keeps the word fresh. The last word counts: of several servers behind
+// one name, that of the one that answered last.
 //
 // Any thread; time and randomness are passed in. No allocation.
 #pragma once
@@ -39,7 +40,8 @@ class ClientThrottle {
     double accepted_share = 0.5;  // while more than this share is accepted, all is sent; above 0, at most 1
     double refused_max = 0.9;     // the most that is refused here: the rest tells how the server is; below 1
     Duration window = 30s;        // moves by tenths of it; at least 10 ms
-    Duration learned_for = 1s;    // how long the server's word counts; 0: it is not listened to
+    Duration learned_for = 1s;    // how long the server's word counts at most; 0: it is not listened to
+    double probed_share = 0.05;   // of what is below it is sent even so; above 0, at most 1
   };
 
   // A snapshot; counts since construction.
@@ -70,8 +72,9 @@ class ClientThrottle {
   // What became of one that was sent: false when the server refused it for
   // overload. What it answered otherwise, it has accepted.
   void record(bool accepted, TimePoint now);
-  // The server sheds what is below this; 0: nothing.
-  void learn(std::uint32_t shed_below, TimePoint now);
+  // The server sheds what is below this (0: nothing), and may be relied on for so
+  // long (0: it did not say).
+  void learn(std::uint32_t shed_below, TimePoint now, Duration valid_for = {});
 
   const std::string& name() const { return options_.name; }
   Stats stats(TimePoint now);

@@ -74,7 +74,7 @@ TEST(ClientThrottle, ComesBackOnceTheServerAcceptsAgain) {
 }
 
 TEST(ClientThrottle, BelievesTheServersThresholdWhileItIsFresh) {
-  ClientThrottle throttle({.name = "payments", .refused_max = 0.9, .learned_for = 1s});
+  ClientThrottle throttle({.name = "payments", .learned_for = 1s, .probed_share = 0.1});
   Xoshiro rng(1);
   throttle.learn(5, kStart);
   EXPECT_EQ(throttle.stats(kStart).shed_below, 5u);
@@ -93,10 +93,41 @@ TEST(ClientThrottle, BelievesTheServersThresholdWhileItIsFresh) {
   for (int i = 0; i < 100; ++i) EXPECT_TRUE(throttle.admit(0, kStart + 2s, rng));
 }
 
+TEST(ClientThrottle, TheServersWordHoldsAsLongAsItSaidAndNoLongerThanIsDeclared) {
+  ClientThrottle throttle({.name = "payments", .learned_for = 1s});
+  throttle.learn(5, kStart, 200ms);
+  EXPECT_EQ(throttle.stats(kStart + 199ms).shed_below, 5u);
+  EXPECT_EQ(throttle.stats(kStart + 200ms).shed_below, 0u);
+  throttle.learn(5, kStart, 1h);
+  EXPECT_EQ(throttle.stats(kStart + 999ms).shed_below, 5u);
+  EXPECT_EQ(throttle.stats(kStart + 1s).shed_below, 0u);
+}
+
+// A server that serves 100 a second of 1,000, the important ones first, and says
+// with each reply below which level it sheds.
+TEST(ClientThrottle, WithTheServersWordWhatIsRefusedIsHardlySentAtAll) {
+  ClientThrottle throttle({.name = "payments", .learned_for = 1s});
+  Xoshiro rng(1);
+  int sent_low = 0;
+  int sent_high = 0;
+  for (int i = 0; i < 10'000; ++i) {
+    const TimePoint now = kStart + i * 1ms;
+    const bool high = i % 20 == 0;
+    if (!throttle.admit(high ? 9 : 1, now, rng)) continue;
+    ++(high ? sent_high : sent_low);
+    throttle.record(true, now);
+    throttle.learn(5, now);
+  }
+  EXPECT_EQ(sent_high, 500) << "what is important is not touched";
+  EXPECT_LT(sent_low, 9500 / 10);
+  EXPECT_GT(sent_low, 9500 / 40);
+}
+
 TEST(ClientThrottle, WrongDeclarationsAreRefusedWithText) {
   const auto error = [](ClientThrottle::Options options) { return ClientThrottle::verify(options).error(); };
   EXPECT_EQ(error({.name = "p", .accepted_share = 0}), "throttle p: accepted_share is above 0 and at most 1");
   EXPECT_THAT(error({.refused_max = 1}), HasSubstr("refused_max"));
+  EXPECT_THAT(error({.probed_share = 0}), HasSubstr("probed_share"));
   EXPECT_THAT(error({.window = 1ms}), HasSubstr("window"));
   EXPECT_THAT(error({.learned_for = -1s}), HasSubstr("learned_for"));
 }

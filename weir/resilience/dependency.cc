@@ -164,7 +164,7 @@ void Dependency::end(Try& of, const Attempt& attempt, bool timed_out, TimePoint 
   }
   if (throttle_) {
     if (!unknown) throttle_->record(!overload && !timed_out, now);
-    if (attempt.shed_below) throttle_->learn(*attempt.shed_below, now);
+    if (attempt.threshold) throttle_->learn(attempt.threshold->shed_below, now, attempt.threshold->valid_for);
   }
   if (hedger_ && overload) hedger_->overloaded(now, attempt.retry_after);
 }

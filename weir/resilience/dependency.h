@@ -125,10 +125,9 @@ class Dependency {
   template <typename Fn, typename Judge>
   core::task<internal::OutcomeOf<Fn>> call(core::Context& context, Fn fn, Judge judge, CallOptions options);
 
-  // What the server said outside of a reply that was judged: that it sheds what is
-  // below this level (0: nothing).
-  void learn(std::uint32_t shed_below, TimePoint now) {
-    if (throttle_) throttle_->learn(shed_below, now);
+  // What the server said outside of a reply that was judged.
+  void learn(const Threshold& threshold, TimePoint now) {
+    if (throttle_) throttle_->learn(threshold.shed_below, now, threshold.valid_for);
   }
 
   const std::string& name() const { return name_; }
