@@ -166,6 +166,9 @@ void GatewayAdmission::apply(const GatewayConfig& to) {
     (void)tenant_bound_->resize(to.tenant->inflight);
     (void)tenant_bound_->set_overrides(to.tenant->overrides);
   }
+  if (tenant_rate_ && to.tenant && to.tenant->rate)
+    (void)tenant_rate_->resize(rate_options(*to.tenant->rate));
+  if (caller_rate_ && to.caller) (void)caller_rate_->resize(rate_options(to.caller->rate));
   if (!same && !grows) all_.set_limiter(make_limiter(to.inflight));
   applied_ = to.inflight;
 }

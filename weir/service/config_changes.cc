@@ -129,9 +129,9 @@ void Comparison::tenant(const TenantConfig& from, const TenantConfig& to) {
 }
 
 void Comparison::rate(const std::string& key, const RateConfig& from, const RateConfig& to) {
-  value(key + ".limit", from.limit, to.limit, Moves::no);
-  value(key + ".per", from.per, to.per, Moves::no);
-  value(key + ".burst", from.burst, to.burst, Moves::no);
+  value(key + ".limit", from.limit, to.limit, Moves::yes);
+  value(key + ".per", from.per, to.per, Moves::yes);
+  value(key + ".burst", from.burst, to.burst, Moves::yes);
 }
 
 void Comparison::caller(const CallerConfig& from, const CallerConfig& to) {
