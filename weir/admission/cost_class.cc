@@ -144,7 +144,7 @@ void CostClass::take_limit() {
   pace_samples_.store(pace.samples, std::memory_order_relaxed);
   std::uint64_t limit = limiter_->limit();
   if (const bounds::Bound* parent = bound_.parent()) limit = std::min(limit, parent->limit());
-  if (limit != bound_.limit()) static_cast<void>(bound_.resize(limit));
+  if (limit != bound_.limit()) bound_.adapt(limit);
 }
 
 namespace {

@@ -7,7 +7,7 @@
 //   window.completed({.response = 4ms, .in_flight = 12});
 //   if (window.due(now, limiter.pace())) {
 //     limiter.step(now, window);
-//     bound.resize(limiter.limit());
+//     bound.adapt(limiter.limit());
 //     window = Window(now);
 //   }
 //

@@ -51,7 +51,7 @@ void HoldingOrder::leave(std::uint32_t bound) {
   for (Row& row : edges_known_) row[bound / 64].fetch_and(~(1ull << (bound % 64)), std::memory_order_relaxed);
 }
 
-const TaskPromise& HoldingOrder::task_of(core::internal::TaskHandle task) {
+const TaskPromise& HoldingOrder::task_of(core::TaskHandle task) {
   const auto* promise = static_cast<const TaskPromise*>(&task.runnable());
   while (!promise->started_apart()) {
     const void* outer = promise->awaiting();

@@ -36,8 +36,8 @@
 #include <utility>
 #include <vector>
 
-#include "weir/core/internal/runnable.h"
 #include "weir/core/limit.h"
+#include "weir/core/wait.h"
 
 namespace weir::bounds {
 
@@ -72,7 +72,7 @@ class HoldingOrder final : public core::PermitWatch {
   void leave(std::uint32_t bound);
 
   // The task that a coroutine belongs to: the same for all its frames.
-  static const core::internal::TaskPromise& task_of(core::internal::TaskHandle task);
+  static const core::internal::TaskPromise& task_of(core::TaskHandle task);
   // The task is about to acquire, waiting if it must. Throws std::logic_error
   // where the check is to fail.
   void asks(const core::internal::TaskPromise& task, std::uint32_t bound, std::source_location site);

@@ -8,20 +8,19 @@
 #include <tuple>
 
 #include "weir/base/check.h"
-#include "weir/base/json_text.h"
 #include "weir/bounds/internal/key_hash.h"
+#include "weir/bounds/internal/keyed_bound_parts.h"
 
 namespace weir::bounds {
+
+using namespace internal;  // NOLINT(google-build-using-namespace): its own parts
+
 namespace {
 
-constexpr std::uint32_t kKeysMax = 1u << 26;
-constexpr std::size_t kOverridesMax = 100'000;
 constexpr std::uint32_t kShardsMax = 64;
 // Fewer keys than this in a shard, and the luck of the hash would show: some
 // shards full while others are empty.
 constexpr std::uint32_t kKeysPerShardMin = 1024;
-constexpr std::uint32_t kSlotsPerBlock = 256;
-constexpr std::uint32_t kEntriesPerBucket = 4;
 // Entries by keys. At half in use 6 of 7 keys are in the first bucket they may
 // be in, and 19 of 20 in that or its neighbour.
 constexpr std::uint32_t kEntriesPerKey = 2;
@@ -30,15 +29,6 @@ constexpr std::uint32_t kEntriesPerKey = 2;
 // of them full.
 constexpr std::uint32_t kPairsOfKey = 12;
 constexpr std::uint32_t kBucketsOfKey = 2 * kPairsOfKey;
-
-// The state of an entry: units in use, marks, and the upper bits of its key's
-// hash. 0: no key.
-constexpr std::uint64_t kUnits = (1ull << 31) - 1;
-constexpr std::uint64_t kQueued = 1ull << 31;  // its slot is in the queue of those to take over
-constexpr std::uint64_t kSeen = 1ull << 32;    // acquired since it was queued
-constexpr std::uint64_t kOwnLimit = 1ull << 33;
-constexpr std::uint64_t kOccupied = 1ull << 34;
-constexpr std::uint64_t kKey = ~(kOccupied - 1);
 
 std::uint32_t shard_count(std::uint32_t keys_max) {
   return std::clamp(std::bit_floor(keys_max / kKeysPerShardMin), 1u, kShardsMax);
@@ -49,117 +39,7 @@ std::uint64_t random_seed() {
   return (std::uint64_t{device()} << 32) | device();
 }
 
-std::uint32_t units_of(std::uint64_t state) { return static_cast<std::uint32_t>(state & kUnits); }
-
 }  // namespace
-
-struct KeyedBound::Hashed {
-  explicit Hashed(std::uint64_t the_hash) : hash(the_hash) {}
-
-  std::uint64_t upper() const { return (hash & kKey) | kOccupied; }  // in the state
-  std::uint32_t lower() const { return static_cast<std::uint32_t>(hash); }
-
-  std::uint64_t hash;
-};
-
-// What a decision needs of a key, and nothing else: four to a cache line. Its
-// key may change only while it holds no units, under the shard's lock.
-struct KeyedBound::Entry {
-  // The units become 0 only while kQueued is set, so no idle slot is ever lost.
-  // release by who adds the key pairs with acquire by who finds it; and release
-  // by who gives units back with acquire by who takes them.
-  std::atomic<std::uint64_t> state{0};
-  // The peak above the lower bits of the key's hash. Written by who adds the
-  // key, and by who holds units.
-  std::atomic<std::uint64_t> peak_and_key{0};
-
-  bool holds(const Hashed& key, std::uint64_t of_state) const {
-    const auto lower = static_cast<std::uint32_t>(peak_and_key.load(std::memory_order_relaxed));
-    return (((of_state ^ key.upper()) & kKey) | (lower ^ key.lower())) == 0;
-  }
-  std::uint32_t peak() const {
-    return static_cast<std::uint32_t>(peak_and_key.load(std::memory_order_relaxed) >> 32);
-  }
-  // By who holds units: the key stays.
-  void raise_peak(std::uint32_t units) {
-    std::uint64_t seen = peak_and_key.load(std::memory_order_relaxed);
-    while (units > seen >> 32) {
-      const std::uint64_t raised = (std::uint64_t{units} << 32) | static_cast<std::uint32_t>(seen);
-      if (peak_and_key.compare_exchange_weak(seen, raised, std::memory_order_relaxed)) return;
-    }
-  }
-};
-
-struct alignas(64) KeyedBound::Bucket {
-  // All are compared, without a branch for each that would be guessed wrong.
-  Entry* find(const Hashed& key) {
-    unsigned found = 0;
-    for (std::uint32_t i = 0; i < kEntriesPerBucket; ++i) {
-      const Entry& entry = entries[i];
-      found |= static_cast<unsigned>(entry.holds(key, entry.state.load(std::memory_order_acquire))) << i;
-    }
-    return found == 0 ? nullptr : &entries[static_cast<std::size_t>(std::countr_zero(found))];
-  }
-
-  std::array<Entry, kEntriesPerBucket> entries;
-};
-
-// What is known of a key beside that: its name, and its place in the queue of
-// those to take over when the last of its units is given back. It stays in the
-// queue while the key comes and goes, so that releasing is one compare-and-swap
-// as a rule. Slots do not move.
-struct KeyedBound::Slot {
-  static constexpr std::uint32_t kNoEntry = UINT32_MAX;
-
-  // A refusal that loses a race with an eviction may count for the next key.
-  std::atomic<std::uint32_t> refused{0};
-  std::atomic<std::uint32_t> limit{0};  // while its entry says kOwnLimit
-  Slot* next = nullptr;                 // in the queue; whoever sets kQueued writes it first
-  std::uint32_t entry = kNoEntry;       // guarded by the shard's lock, as is the key
-  std::uint32_t number = 0;             // constant
-  std::string key;
-};
-
-// Limits of single keys by their hashes, in order.
-struct KeyedBound::Limits {
-  std::uint32_t of(std::uint64_t hash) const {
-    const auto found =
-        std::ranges::lower_bound(keys, hash, {}, &std::pair<std::uint64_t, std::uint32_t>::first);
-    return found == keys.end() || found->first != hash ? 0 : found->second;
-  }
-  std::vector<std::pair<std::uint64_t, std::uint32_t>> keys;
-};
-
-struct alignas(64) KeyedBound::Shard {
-  using Block = std::array<Slot, kSlotsPerBlock>;
-
-  Slot& slot(std::uint32_t number) const {
-    return (*blocks[number / kSlotsPerBlock])[number % kSlotsPerBlock];
-  }
-  Slot& fresh_slot();
-  void append(Slot& slot);
-  Slot* pop();
-
-  mutable std::mutex mutex;  // guards all below but the atomics
-  // A block's place is constant once it is there: who found an entry may read
-  // its slot without the lock.
-  std::vector<std::unique_ptr<Block>> blocks;
-  std::uint32_t used = 0;  // slots that were ever used
-  std::uint32_t slots_max = 0;
-  Slot* spare = nullptr;  // taken over, and not used yet
-  Slot* first = nullptr;  // the queue: idle for longest
-  Slot* last = nullptr;
-  std::shared_ptr<const Limits> limits;
-  std::uint64_t refused_keys_full = 0;
-  std::uint64_t evicted = 0;
-  // Slots on their way to the queue, the latest first. release on pushing
-  // pairs with acquire on taking them all.
-  alignas(64) std::atomic<Slot*> released{nullptr};
-  // relaxed: they order nothing.
-  std::atomic<std::uint32_t> reach{0};  // the furthest step that any key took; written under the mutex
-  std::atomic<std::uint64_t> admitted{0};
-  std::atomic<std::uint64_t> refused_at_limit{0};
-};
 
 KeyedBound::Slot& KeyedBound::Shard::fresh_slot() {
   if (used % kSlotsPerBlock == 0) blocks[used / kSlotsPerBlock] = std::make_unique<Block>();
@@ -187,50 +67,6 @@ KeyedBound::Slot* KeyedBound::Shard::pop() {
   first = slot->next;
   if (first == nullptr) last = nullptr;
   return slot;
-}
-
-std::expected<void, std::string> KeyedBound::verify(const Ledger& ledger, const Options& options) {
-  const std::string bound = "bound " + options.name + ": ";
-  if (options.keys_max == 0) return std::unexpected(bound + "keys_max 0 would refuse everything; at least 1");
-  if (options.keys_max > kKeysMax) return std::unexpected(bound + "keys_max is over 2^26");
-  if (options.key_bytes_max == 0)
-    return std::unexpected(bound + "key_bytes_max 0 would refuse every key; at least 1");
-  if (auto right = verify_limit(options, options.limit, ""); options.limit != 0 && !right) return right;
-  const Bound::Options as_bound{
-      .name = options.name, .unit = options.unit, .limit = options.limit, .parent = options.parent};
-  if (auto right = Bound::verify(ledger, as_bound); !right) return right;
-  return verify_overrides(options, options.overrides);
-}
-
-std::expected<std::unique_ptr<KeyedBound>, std::string> KeyedBound::make(Ledger& ledger, Options options) {
-  if (auto right = verify(ledger, options); !right) return std::unexpected(right.error());
-  return std::make_unique<KeyedBound>(ledger, std::move(options));
-}
-
-// `of`: " for key \"...\"", or nothing.
-std::expected<void, std::string> KeyedBound::verify_limit(const Options& options, std::uint32_t limit,
-                                                          const std::string& of) {
-  const std::string bound = "bound " + options.name + ": ";
-  if (limit == 0) return std::unexpected(bound + "limit 0" + of + " would refuse everything; at least 1");
-  if (limit > kUnits) return std::unexpected(bound + "limit" + of + " is over 2^31 - 1");
-  if (options.parent == nullptr || limit <= options.parent->stats().limit) return {};
-  return std::unexpected(bound + "limit " + std::to_string(limit) + of + " is over its parent " +
-                         options.parent->name() + "'s " + std::to_string(options.parent->stats().limit));
-}
-
-std::expected<void, std::string> KeyedBound::verify_overrides(const Options& options,
-                                                              const Overrides& overrides) {
-  if (overrides.size() > kOverridesMax)
-    return std::unexpected("bound " + options.name + ": " + std::to_string(overrides.size()) +
-                           " overrides; at most " + std::to_string(kOverridesMax));
-  for (const auto& [key, limit] : overrides) {
-    if (key.size() > options.key_bytes_max)
-      return std::unexpected("bound " + options.name + ": an override's key of " +
-                             std::to_string(key.size()) + " bytes is over key_bytes_max " +
-                             std::to_string(options.key_bytes_max));
-    if (auto right = verify_limit(options, limit, " for key " + json_string(key)); !right) return right;
-  }
-  return {};
 }
 
 KeyedBound::KeyedBound(Ledger& ledger, Options options)
@@ -460,105 +296,6 @@ void KeyedBound::release(std::uint32_t index, std::uint32_t weight) {
     // acquire. After it the entry is not ours.
     if (entry.state.compare_exchange_weak(state, state - weight, std::memory_order_release)) return;
   }
-}
-
-std::expected<void, std::string> KeyedBound::resize(std::uint32_t limit) {
-  if (auto right = verify_limit(options_, limit, ""); !right) return right;
-  limit_.store(limit, std::memory_order_relaxed);
-  return {};
-}
-
-std::expected<void, std::string> KeyedBound::set_overrides(const Overrides& overrides) {
-  if (auto right = verify_overrides(options_, overrides); !right) return right;
-  auto limits = std::make_shared<Limits>();
-  for (const auto& [key, limit] : overrides) limits->keys.emplace_back(internal::hash_key(key, seed_), limit);
-  std::ranges::sort(limits->keys);
-  const std::lock_guard one_at_a_time(overrides_mutex_);
-  for (Shard& shard : shards_) {
-    const std::lock_guard guard(shard.mutex);
-    shard.limits = limits;
-    for (std::uint32_t i = 0; i < shard.used; ++i) {
-      Slot& slot = shard.slot(i);
-      if (slot.entry == Slot::kNoEntry) continue;
-      const std::uint32_t own_limit = limits->of(internal::hash_key(slot.key, seed_));
-      if (own_limit != 0) slot.limit.store(own_limit, std::memory_order_relaxed);
-      std::atomic<std::uint64_t>& state =
-          buckets_[slot.entry / kEntriesPerBucket].entries[slot.entry % kEntriesPerBucket].state;
-      // release: who sees the mark sees the limit.
-      if (own_limit != 0) {
-        state.fetch_or(kOwnLimit, std::memory_order_release);
-      } else {
-        state.fetch_and(~kOwnLimit, std::memory_order_release);
-      }
-    }
-  }
-  overrides_.store(overrides.size(), std::memory_order_relaxed);
-  return {};
-}
-
-// The tables, and all slots with keys as long as they may be.
-Bytes KeyedBound::own() const {
-  const std::uint64_t text =
-      options_.key_bytes_max < sizeof(std::string) / 2 ? 0 : options_.key_bytes_max + 1;
-  return Bytes{shards_.size() * sizeof(Shard) + buckets_.size() * sizeof(Bucket) +
-               slots_.size() * sizeof(slots_.front()) + options_.keys_max * (sizeof(Slot) + text)};
-}
-
-KeyedBound::Stats KeyedBound::stats() const {
-  Stats stats{.keys_max = options_.keys_max,
-              .limit = limit_.load(std::memory_order_relaxed),
-              .overrides = overrides_.load(std::memory_order_relaxed)};
-  stats.refused_key_too_long = refused_key_too_long_.load(std::memory_order_relaxed);
-  const auto more_used = [](const KeyUse& a, const KeyUse& b) {
-    return std::tie(a.in_use, a.refused, a.peak) > std::tie(b.in_use, b.refused, b.peak);
-  };
-  for (const Shard& shard : shards_) {
-    const std::lock_guard guard(shard.mutex);
-    stats.admitted += shard.admitted.load(std::memory_order_relaxed);
-    stats.refused_at_limit += shard.refused_at_limit.load(std::memory_order_relaxed);
-    stats.refused_keys_full += shard.refused_keys_full;
-    stats.evicted += shard.evicted;
-    for (std::uint32_t i = 0; i < shard.used; ++i) {
-      const Slot& slot = shard.slot(i);
-      if (slot.entry == Slot::kNoEntry) continue;
-      const Entry& entry = buckets_[slot.entry / kEntriesPerBucket].entries[slot.entry % kEntriesPerBucket];
-      ++stats.keys;
-      KeyUse use{.in_use = units_of(entry.state.load(std::memory_order_relaxed)),
-                 .peak = entry.peak(),
-                 .refused = slot.refused.load(std::memory_order_relaxed)};
-      stats.in_use += use.in_use;
-      stats.peak = std::max(stats.peak, use.peak);
-      if (stats.top.size() == options_.top_max && (stats.top.empty() || !more_used(use, stats.top.back())))
-        continue;
-      use.key = slot.key;
-      stats.top.insert(std::ranges::upper_bound(stats.top, use, more_used), std::move(use));
-      if (stats.top.size() > options_.top_max) stats.top.pop_back();
-    }
-  }
-  return stats;
-}
-
-Row KeyedBound::row() const {
-  Stats now = stats();
-  return {
-      .name = options_.name,
-      .unit = options_.unit,
-      .limit = now.limit,
-      .in_use = now.in_use,
-      .peak = now.peak,
-      .admitted = now.admitted,
-      .refused = {{to_string(Reason::at_limit), now.refused_at_limit},
-                  {to_string(Reason::keys_full), now.refused_keys_full},
-                  {"key_too_long", now.refused_key_too_long}},
-      .because = options_.because,
-      .derived_from = options_.derived_from,
-      .parent = options_.parent == nullptr ? std::string() : options_.parent->name(),
-      .each = options_.each,
-      .own = own(),
-      .keys = now.keys,
-      .keys_max = now.keys_max,
-      .top = std::move(now.top),
-  };
 }
 
 }  // namespace weir::bounds
