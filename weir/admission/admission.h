@@ -17,7 +17,8 @@
 //   3. the priority level against the class's threshold (shed);
 //   4. the tenant's rate, by cost (over_rate, keys_full);
 //   5. the tenant's concurrency (at_limit, keys_full);
-//   6. the caller's rate (over_rate, keys_full), and the budget of its tier;
+//   6. the caller's rate (over_rate, keys_full); here a budget by tier has its place
+//      (budget_spent), and is not asked yet;
 //   7. the concurrency of its class (a compare-and-swap, no overshoot), else its
 //      queue (queue_full, queue_wait, evicted, expired; draining).
 // What refuses later gives back everything that was charged before.
@@ -51,7 +52,7 @@ struct Request {
   std::string_view caller = {};  // the service that asks for it; empty: not asked for a caller's rate
   Criticality priority = Criticality::normal;
   std::uint32_t cost = 1;        // units of its class and of rates; at least 1
-  std::uint32_t tier = 0;        // which budget, where there are such: read, write, background
+  std::uint32_t tier = 0;        // which budget: read, write, background; not looked at yet
   std::uint32_t cost_class = 0;  // index in Options::classes
   TimePoint deadline = kNever;   // later than this it is of no use; the context's counts as well
   TimePoint now = {};            // core::now()

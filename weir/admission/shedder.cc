@@ -103,7 +103,8 @@ void Shedder::step(TimePoint now, const Span& span) {
   arrivals_.store(static_cast<float>(coming_.per_second()), std::memory_order_relaxed);
 
   give_shares(known_capacity_ * std::clamp(seconds(elapsed), 0.0, kShareSeconds));
-  if (known_capacity_ == 0 || (!span.held_back && !(span.busy && threshold() > 0))) {
+  const bool overloaded = span.held_back || (span.busy && threshold() > 0);
+  if (known_capacity_ == 0 || !overloaded) {
     threshold_.store(0, std::memory_order_relaxed);
     return;
   }
