@@ -130,7 +130,10 @@ GatewayAdmission::GatewayAdmission(const GatewayConfig& config, bounds::Ledger& 
                   .caller_rate = caller_rate_.get(),
                   .wall_clock = wall_clock()}),
       applied_(config.inflight) {
-  if (config.tenant) tenant_header_ = config.tenant->header;
+  if (config.tenant) {
+    tenant_header_ = config.tenant->header;
+    tell_tenant_limit(*config.tenant);
+  }
   if (config.caller) caller_header_ = config.caller->header;
   if (!config.priority) return;
   priority_header_ = config.priority->header;
@@ -155,6 +158,10 @@ admission::Admission::Admit GatewayAdmission::ask(core::Context& context,
   return admission_.admit(context, asked);
 }
 
+void GatewayAdmission::tell_tenant_limit(const TenantConfig& tenant) {
+  tenant_limit_.store(tenant.overrides.empty() ? tenant.inflight : 0, std::memory_order_relaxed);
+}
+
 void GatewayAdmission::apply(const GatewayConfig& to) {
   const bool grows = to.inflight.limit > applied_.limit;
   const bool same = applied_.limit == to.inflight.limit && applied_.limiter == to.inflight.limiter &&
@@ -165,6 +172,7 @@ void GatewayAdmission::apply(const GatewayConfig& to) {
   if (tenant_bound_ && to.tenant) {
     (void)tenant_bound_->resize(to.tenant->inflight);
     (void)tenant_bound_->set_overrides(to.tenant->overrides);
+    tell_tenant_limit(*to.tenant);
   }
   if (tenant_rate_ && to.tenant && to.tenant->rate)
     (void)tenant_rate_->resize(rate_options(*to.tenant->rate));
@@ -182,7 +190,7 @@ GatewayAdmission::Refuser GatewayAdmission::refuser(const Error& error) const {
 }
 
 std::uint64_t GatewayAdmission::limit_of(Refuser refuser) const {
-  if (refuser == Refuser::tenant && tenant_bound_) return tenant_bound_->options().limit;
+  if (refuser == Refuser::tenant && tenant_bound_) return tenant_limit_.load(std::memory_order_relaxed);
   return refuser == Refuser::all ? all_.bound().limit() : 0;
 }
 

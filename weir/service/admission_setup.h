@@ -5,6 +5,7 @@
 // ledger outlives it.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -44,6 +45,7 @@ class GatewayAdmission {
   std::uint64_t limit_of(Refuser refuser) const;
 
  private:
+  void tell_tenant_limit(const TenantConfig& tenant);
   admission::Criticality importance_of(const http::RequestHead& request) const;
 
   // Constant after construction.
@@ -56,6 +58,9 @@ class GatewayAdmission {
   std::unique_ptr<bounds::KeyedBound> tenant_bound_;
   std::unique_ptr<bounds::KeyedRate> caller_rate_;
   const admission::Admission admission_;
+  // What a refusal tells of a tenant's limit; 0 where it is not the same for all.
+  // relaxed: it orders nothing.
+  std::atomic<std::uint32_t> tenant_limit_{0};
   InflightConfig applied_;  // by apply() only
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "weir/base/json_text.h"
+#include "weir/resilience/threshold.h"
 
 namespace weir::service {
 namespace {
@@ -42,7 +43,9 @@ core::task<void> send_refusal(http::Exchange& exchange, RefusalReply reply) {
   if (reply.retry_after > Duration::zero()) {
     head.headers.add("Retry-After", std::to_string(whole_seconds(reply.retry_after)));
   }
-  if (reply.threshold > 0) head.headers.add("Weir-Threshold", std::to_string(reply.threshold));
+  if (reply.threshold > 0)
+    head.headers.add("Weir-Shed-Below",
+                     resilience::to_field({.shed_below = reply.threshold, .valid_for = 1s}));
   const std::string body = to_json(reply);
   (void)co_await exchange.respond(head, body);
 }

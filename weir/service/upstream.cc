@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <functional>
 #include <random>
 #include <utility>
 
 #include "weir/base/check.h"
 #include "weir/core/now.h"
+#include "weir/resilience/threshold.h"
 #include "weir/service/footprint.h"
 
 namespace weir::service {
@@ -39,10 +39,8 @@ bool may_be_repeated(std::string_view method) {
 Attempt attempt_of_head(const http::ResponseHead& head) {
   if (head.status == 503 || head.status == 429) {
     Attempt attempt{.outcome = Attempt::Outcome::overload, .retry_after = retry_after_of(head)};
-    if (const auto text = head.headers.get("weir-threshold")) {
-      std::uint32_t level = 0;
-      const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), level);
-      if (error == std::errc{} && end == text->data() + text->size()) attempt.shed_below = level;
+    if (const auto field = head.headers.get(resilience::kThresholdHeader)) {
+      attempt.threshold = resilience::parse_threshold(*field);
     }
     return attempt;
   }
