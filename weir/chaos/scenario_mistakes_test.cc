@@ -192,7 +192,8 @@ TEST(ScenarioMistakes, OfRequestsAndErrors) {
         "as in disconnected/refused"}},
       {"point: p, fault: error, error: overloaded/ful",
        {"3:52: error: events[0].error: \"ful\" is no reason of an error; one of none, at_limit, queue_full, "
-        "queue_wait, keys_full, over_rate, breaker_open, budget_spent, throttled, draining, timed_out, "
+        "queue_wait, evicted, expired, shed, memory_low, descriptors_low, keys_full, over_rate, "
+        "breaker_open, budget_spent, throttled, draining, timed_out, "
         "refused, reset, closed, malformed, too_large, "
         "unresolved, "
         "system"}},

@@ -25,7 +25,7 @@ using admission::Criticality;
 
 std::unique_ptr<admission::Limiter> make_limiter(const InflightConfig& config) {
   if (config.limiter == "fixed") return std::make_unique<admission::FixedLimiter>(config.limit);
-  const std::uint32_t initial = config.initial > 0 ? config.initial : (config.limit + 3) / 4;
+  const std::uint32_t initial = config.initial > 0 ? config.initial : admission::LimitRange{}.initial;
   const admission::LimitRange range{
       .initial = std::clamp(initial, config.min, config.limit), .min = config.min, .max = config.limit};
   if (config.limiter == "gradient2") {

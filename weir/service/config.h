@@ -57,7 +57,7 @@ struct InflightConfig {
   // vegas, aimd.
   std::string limiter = "fixed";
   std::uint32_t min = 1;
-  std::uint32_t initial = 0;   // 0, by default: a quarter of the limit, and at least min
+  std::uint32_t initial = 0;   // 0, by default: 20, between min and the limit
   Duration objective = 100ms;  // of queue_delay: what a request may take
 
   bool operator==(const InflightConfig&) const = default;
