@@ -45,6 +45,7 @@ constexpr std::size_t index_of(Reason reason) {
 bounds::Bound::Options bound_options(CostClass::Options& options) {
   return {.name = options.name,
           .limit = options.limiter->limit(),
+          .limit_max = options.limiter->limit_max(),
           .queue_depth = options.queue_depth,
           .queue_wait = options.queue_wait,
           .order = std::move(options.queue),
@@ -134,6 +135,7 @@ void CostClass::set_limiter(std::unique_ptr<Limiter> limiter) {
   WEIR_CHECK(limiter != nullptr, "a class has a limiter");
   const std::lock_guard guard(stepping_);
   limiter_ = std::move(limiter);
+  bound_.declare_max(limiter_->limit_max());
   take_limit();
 }
 

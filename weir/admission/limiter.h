@@ -126,6 +126,7 @@ class Limiter {
 
   // In [min, max].
   std::uint32_t limit() const { return static_cast<std::uint32_t>(limit_); }
+  std::uint32_t limit_max() const { return static_cast<std::uint32_t>(max_); }
 
  protected:
   // WEIR_CHECKs that 1 <= min <= initial <= max.

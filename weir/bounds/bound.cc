@@ -98,8 +98,13 @@ std::expected<void, std::string> Bound::resize(std::uint64_t limit) {
 
 void Bound::adapt(std::uint64_t limit) {
   const std::uint64_t above = parent_ == nullptr ? kLimitMax : parent_->limit();
-  Limit::resize(
-      std::max<std::uint64_t>(1, std::min({limit, above, limit_max_ == 0 ? kLimitMax : limit_max_})));
+  const std::uint64_t most = limit_max_.load(std::memory_order_relaxed);
+  Limit::resize(std::max<std::uint64_t>(1, std::min({limit, above, most == 0 ? kLimitMax : most})));
+}
+
+void Bound::declare_max(std::uint64_t limit_max) {
+  WEIR_CHECK(limit_max >= 1, "a bound is not moved to 0");
+  limit_max_.store(limit_max, std::memory_order_relaxed);
 }
 
 Row Bound::row() const {
@@ -108,7 +113,7 @@ Row Bound::row() const {
       .name = name(),
       .unit = unit_,
       .limit = now.limit,
-      .limit_max = std::max(now.limit, limit_max_),
+      .limit_max = std::max(now.limit, limit_max_.load(std::memory_order_relaxed)),
       .in_use = now.in_use,
       .peak = now.peak,
       .queue_depth = now.queued,

@@ -24,6 +24,7 @@
 // not move.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -88,6 +89,9 @@ class Bound final : public core::Limit, private LedgerEntry {
   // and at most `limit_max`, or the parent's where that is less. May fall below
   // a child's limit: what runs under both needs a unit of each. Cheap.
   void adapt(std::uint64_t limit);
+  // Declares another `limit_max`, at least 1, for another algorithm. A limit above
+  // it comes down when it is next adapted.
+  void declare_max(std::uint64_t limit_max);
 
   Unit unit() const { return unit_; }
   const std::string& because() const { return because_; }
@@ -101,7 +105,7 @@ class Bound final : public core::Limit, private LedgerEntry {
   }
 
  private:
-  // Constant after construction.
+  // Constant after construction, but for the last.
   Ledger& ledger_;
   HoldingOrder* order_ = nullptr;  // null: not checked
   const Unit unit_;
@@ -114,7 +118,7 @@ class Bound final : public core::Limit, private LedgerEntry {
   const std::uint32_t threads_each_;
   const std::uint32_t ports_each_;
   const std::string ports_to_;
-  const std::uint64_t limit_max_;  // 0: not told
+  std::atomic<std::uint64_t> limit_max_;  // 0: not told; relaxed: it orders nothing
 };
 
 class [[nodiscard]] Bound::Acquire {

@@ -207,6 +207,10 @@ TEST(Bound, AnAlgorithmMovesALimitWithinWhatWasDeclared) {
   EXPECT_EQ(parent.stats().limit, 1u);
   parent.adapt(1000);
   EXPECT_EQ(parent.stats().limit, 20u);
+  parent.declare_max(30);
+  EXPECT_EQ(ledger.worst_case(), Bytes{3000});
+  parent.adapt(1000);
+  EXPECT_EQ(parent.stats().limit, 30u);
   const auto wrong = Bound::make(ledger, {.name = "b", .limit = 2, .limit_max = 1});
   EXPECT_EQ(wrong.error(), "bound b: limit_max 1 is below its limit 2");
 }
