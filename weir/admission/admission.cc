@@ -35,6 +35,7 @@ Admitted& Admitted::operator=(Admitted&& other) noexcept {
   if (class_ != nullptr) complete();
   permit_ = std::move(other.permit_);
   tenant_ = std::move(other.tenant_);
+  tier_ = std::move(other.tier_);
   class_ = std::exchange(other.class_, nullptr);
   admitted_at_ = other.admitted_at_;
   deadline_ = other.deadline_;
@@ -57,6 +58,7 @@ void Admitted::complete(Outcome outcome) {
   const auto in_flight = static_cast<std::uint32_t>(of->bound_.in_use());
   permit_.release();
   tenant_.release();
+  tier_.release();
   of->ended({.response = std::max(now - admitted_at_, Duration()),
              .in_flight = in_flight,
              .cost = cost_,
@@ -158,6 +160,12 @@ Decision Admission::charge_keys(const Request& request, Charges& charges) const 
     if (!charged) return refusal(charged.error());
     charges.caller_rate = true;
   }
+  if (bounds::Budget* budget = options_.budget) {
+    Result<bounds::Budget::Permit> permit =
+        budget->try_acquire(bounds::Budget::Tier{request.tier}, request.cost);
+    if (!permit) return refusal(permit.error());
+    charges.tier = std::move(*permit);
+  }
   return {};
 }
 
@@ -181,6 +189,7 @@ Decision Admission::at_the_limit(const Request& request, CostClass& of, bool may
 void Admission::give_back(const Request& request, Charges& charges) const {
   charges.permit.release();
   charges.tenant.release();
+  charges.tier.release();
   if (std::exchange(charges.tenant_rate, false)) options_.tenant_rate->refund(request.tenant, request.cost);
   if (std::exchange(charges.caller_rate, false)) options_.caller_rate->refund(request.caller, request.cost);
   if (std::exchange(charges.share, false)) class_of(request).shedder_.give_back(charges.levels, request.cost);
@@ -190,6 +199,7 @@ Admitted Admission::admitted(const Request& request, CostClass& of, Charges& cha
   Admitted result;
   result.permit_ = std::move(charges.permit);
   result.tenant_ = std::move(charges.tenant);
+  result.tier_ = std::move(charges.tier);
   result.class_ = &of;
   result.admitted_at_ = at;
   result.deadline_ = charges.deadline;

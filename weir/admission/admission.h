@@ -17,7 +17,7 @@
 //   3. the priority level against the class's threshold (shed);
 //   4. the tenant's rate, by cost (over_rate, keys_full);
 //   5. the tenant's concurrency (at_limit, keys_full);
-//   6. the caller's rate (over_rate, keys_full); here a budget by tier has its place
+//   6. the caller's rate (over_rate, keys_full), and the budget of its tier (at_limit)
 //      (budget_spent), and is not asked yet;
 //   7. the concurrency of its class (a compare-and-swap, no overshoot), else its
 //      queue (queue_full, queue_wait, evicted, expired; draining).
@@ -36,6 +36,7 @@
 #include "weir/admission/guard.h"
 #include "weir/admission/priority.h"
 #include "weir/base/result.h"
+#include "weir/bounds/budget.h"
 #include "weir/bounds/keyed_bound.h"
 #include "weir/bounds/keyed_rate.h"
 #include "weir/core/context.h"
@@ -52,7 +53,7 @@ struct Request {
   std::string_view caller = {};  // the service that asks for it; empty: not asked for a caller's rate
   Criticality priority = Criticality::normal;
   std::uint32_t cost = 1;        // units of its class and of rates; at least 1
-  std::uint32_t tier = 0;        // which budget: read, write, background; not looked at yet
+  std::uint32_t tier = 0;        // of the budget, in the order of its declaration: read, write, background
   std::uint32_t cost_class = 0;  // index in Options::classes
   TimePoint deadline = kNever;   // later than this it is of no use; the context's counts as well
   TimePoint now = {};            // core::now()
@@ -99,6 +100,7 @@ class [[nodiscard]] Admitted {
 
   core::Permit permit_;
   bounds::KeyedBound::Permit tenant_;
+  bounds::Budget::Permit tier_;
   CostClass* class_ = nullptr;
   TimePoint admitted_at_ = {};
   TimePoint deadline_ = kNever;
@@ -116,6 +118,7 @@ class Admission {
     bounds::KeyedRate* tenant_rate = nullptr;
     bounds::KeyedBound* tenant_bound = nullptr;
     bounds::KeyedRate* caller_rate = nullptr;
+    bounds::Budget* budget = nullptr;  // what is queued holds its tier's units, too
     // Of the hash that gives tenants their cohort and sub-queues: the same on all
     // servers that are to shed the same tenants.
     std::uint64_t seed = 1;
@@ -148,6 +151,7 @@ class Admission {
   struct Charges {
     core::Permit permit;
     bounds::KeyedBound::Permit tenant;
+    bounds::Budget::Permit tier;
     std::uint64_t flow = 0;
     Levels levels = {};
     TimePoint deadline = kNever;

@@ -33,7 +33,8 @@ class AdmissionTest : public testing::Test {
                       .classes = {&class_},
                       .tenant_rate = &rate_,
                       .tenant_bound = &tenants_,
-                      .caller_rate = &callers_});
+                      .caller_rate = &callers_,
+                      .budget = budget_});
   }
   static Request request(std::string_view tenant = "t", std::string_view caller = {}) {
     return {.tenant = tenant, .caller = caller, .now = kNow};
@@ -46,6 +47,7 @@ class AdmissionTest : public testing::Test {
   bounds::KeyedBound tenants_{ledger_, {.name = "tenants", .limit = 2, .keys_max = 100, .seed = 1}};
   bounds::KeyedRate callers_{ledger_,
                              {.name = "callers", .rate = {.units = 1, .per = 1h, .burst = 1}, .seed = 1}};
+  bounds::Budget* budget_ = nullptr;
   CostClass class_{ledger_,
                    {.name = "class", .limiter = std::make_unique<FixedLimiter>(4), .queue_depth = 0}};
 };
@@ -70,6 +72,34 @@ TEST_F(AdmissionTest, AdmitsAndGivesBack) {
   EXPECT_EQ(stats.good, 1u);
   EXPECT_EQ(stats.dropped, 0u);
   EXPECT_EQ(tenants_.stats().in_use, 0u);
+}
+
+TEST_F(AdmissionTest, ATierHasItsPartOfTheBudgetAndGivesItBack) {
+  bounds::Budget budget(ledger_, {.name = "work",
+                                  .limit = 2,
+                                  .tiers = {{.name = "read", .guaranteed = 1, .borrows = false},
+                                            {.name = "write", .guaranteed = 1, .lends = false}}});
+  budget_ = &budget;
+  const Admission admission = make();
+  const Request read = request({});
+  Request write = read;
+  write.tier = 1;
+  {
+    const Result<Admitted> first = admission.try_admit(read);
+    ASSERT_TRUE(first);
+    const Result<Admitted> refusal = admission.try_admit(read);
+    ASSERT_FALSE(refusal);
+    EXPECT_EQ(refusal.error().where, "work.read");
+    EXPECT_EQ(refusal.error().reason, Reason::at_limit);
+    EXPECT_EQ(class_.stats().in_flight, 1u);
+    EXPECT_TRUE(admission.try_admit(write));
+  }
+  EXPECT_TRUE(admission.try_admit(read));
+  EXPECT_EQ(budget.stats(*budget.tier("read")).in_use, 0u);
+  // Refused by its class: its tier has it back.
+  class_.close();
+  EXPECT_FALSE(admission.try_admit(write));
+  EXPECT_EQ(budget.stats(*budget.tier("write")).in_use, 0u);
 }
 
 TEST_F(AdmissionTest, AGuardRefusesTheLevelsItNames) {
