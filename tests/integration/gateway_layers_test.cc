@@ -220,8 +220,10 @@ TEST(GatewayProof, WhatIsMeasuredIsAtMostWhatIsPredictedAndAtLeastHalfOfIt) {
   const auto measured = static_cast<double>(gateway.process().rss_bytes_peak());
   RecordProperty("predicted", std::to_string(predicted));
   RecordProperty("measured", std::to_string(measured));
-  EXPECT_LE(measured, predicted);
-  EXPECT_LE(predicted, 2 * measured);
+  if (!kSanitized) {  // they take memory of their own
+    EXPECT_LE(measured, predicted);
+    EXPECT_LE(predicted, 2 * measured);
+  }
   gate.open();
   for (const auto& client : clients) EXPECT_EQ(client->read_reply().status, 200);
 }

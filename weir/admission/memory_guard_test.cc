@@ -211,16 +211,19 @@ TEST_F(MemoryGuardTest, LooksAsOftenAsItIsToldUntilItIsCancelled) {
   core::Limit tasks({.name = "tasks", .limit = 1});
   EXPECT_TRUE(runtime.run([&](core::Scope& root) -> core::task<> {
     core::Context own(root.context());
-    root.spawn(std::move(*tasks.try_acquire()), guard.run(own));
-    (void)co_await core::sleep_for(root.context(), 50ms);
-    EXPECT_FALSE(guard.refuses(0));
-    write_v2("990\n");
-    (void)co_await core::sleep_for(root.context(), 100ms);
-    EXPECT_TRUE(guard.refuses(0));
-    (void)co_await core::sleep_for(root.context(), 850ms);
-    EXPECT_GE(guard.stats().samples, 9u);
-    EXPECT_LE(guard.stats().samples, 11u);
-    own.cancel();
+    const Result<> done = co_await core::with_scope(root.context(), [&](core::Scope& scope) -> core::task<> {
+      scope.spawn(std::move(*tasks.try_acquire()), guard.run(own));
+      (void)co_await core::sleep_for(scope.context(), 50ms);
+      EXPECT_FALSE(guard.refuses(0));
+      write_v2("990\n");
+      (void)co_await core::sleep_for(scope.context(), 100ms);
+      EXPECT_TRUE(guard.refuses(0));
+      (void)co_await core::sleep_for(scope.context(), 850ms);
+      EXPECT_GE(guard.stats().samples, 9u);
+      EXPECT_LE(guard.stats().samples, 11u);
+      own.cancel();
+    });
+    EXPECT_TRUE(done);
   }));
 }
 

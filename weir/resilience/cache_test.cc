@@ -189,9 +189,12 @@ class CacheBytes : public testing::Test {
         [](Context&, int size) { return text_of(size); });
     EXPECT_TRUE(runtime_.run([&](Scope& root) -> task<> {
       Context own(root.context());
-      root.spawn(std::move(tasks_.try_acquire().value()), texts_->run(own));
-      co_await body(root.context());
-      own.cancel();
+      const Result<> done = co_await core::with_scope(root.context(), [&](Scope& scope) -> task<> {
+        scope.spawn(std::move(tasks_.try_acquire().value()), texts_->run(own));
+        co_await body(scope.context());
+        own.cancel();
+      });
+      EXPECT_TRUE(done);
     }));
   }
   static task<Result<std::string>> text_of(int size) {
