@@ -202,9 +202,7 @@ TEST_F(AdmissionTest, ALimitMovesWhileItRuns) {
 }
 
 TEST_F(AdmissionTest, TakesNoMemoryToAdmitOrRefuse) {
-#ifdef WEIR_COUNTS_NO_ALLOCATIONS
-  GTEST_SKIP() << "the thread sanitizer has an operator new of its own";
-#endif
+  if (kSanitized) GTEST_SKIP() << "sanitizers have an operator new of their own";
   bounds::KeyedRate wide(ledger_,
                          {.name = "wide", .rate = {.units = 1'000'000, .per = 1s, .burst = 1'000'000}});
   const Admission admission(
@@ -222,9 +220,6 @@ TEST_F(AdmissionTest, TakesNoMemoryToAdmitOrRefuse) {
 
 // What waits takes none either, apart from its task's frame.
 TEST(AdmissionQueue, WaitingTakesNoMemory) {
-#ifdef WEIR_COUNTS_NO_ALLOCATIONS
-  GTEST_SKIP() << "the thread sanitizer has an operator new of its own";
-#endif
   if (kSanitized) GTEST_SKIP() << "frames come from operator new there";
   core::Simulation simulation({.seed = 1});
   core::Runtime runtime({.processors = 1, .simulation = &simulation});
