@@ -1,6 +1,7 @@
 #include "weir/bounds/batcher.h"
 
 #include <gtest/gtest.h>
+#include "weir/bounds/internal/simulate.h"
 
 #include <functional>
 #include <memory>
@@ -16,12 +17,7 @@ namespace {
 
 using core::Context;
 using core::task;
-
-void simulate(std::uint64_t seed, std::function<task<>(core::Scope&)> body) {
-  core::Simulation simulation({.seed = seed});
-  core::Runtime runtime({.processors = 3, .simulation = &simulation});
-  EXPECT_TRUE(runtime.run([&](core::Scope& root) { return body(root); })) << "seed " << seed;
-}
+using internal::simulate;
 
 struct Shipped {
   std::vector<std::vector<int>> batches;

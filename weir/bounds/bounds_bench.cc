@@ -1,10 +1,8 @@
-// What the bounds cost. Each has a counter ns_per_op: wall time by operations,
-// all threads together, so that with two threads at full speed it is half of
-// what one thread sees.
+// What the bounds cost beside what bench/bounds_bench.cc measures. Each has a
+// counter ns_per_op: wall time of one operation.
 #include <benchmark/benchmark.h>
 
 #include <chrono>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,11 +18,9 @@
 namespace weir::bounds {
 namespace {
 
-// What each thread sees: the mean over the threads.
 void set_ns_per_op(benchmark::State& state, std::chrono::steady_clock::time_point start) {
   const std::chrono::duration<double, std::nano> span = std::chrono::steady_clock::now() - start;
-  state.counters["ns_per_op"] = benchmark::Counter(span.count() / static_cast<double>(state.iterations()),
-                                                   benchmark::Counter::kAvgThreads);
+  state.counters["ns_per_op"] = span.count() / static_cast<double>(state.iterations());
 }
 
 template <typename Operation>
@@ -33,35 +29,6 @@ void measure(benchmark::State& state, Operation operation) {
   for (auto _ : state) operation();
   set_ns_per_op(state, start);
 }
-
-void refuse(benchmark::State& state) {
-  Ledger ledger;
-  Bound bound(ledger, {.name = "inflight", .limit = 1});
-  const Result<core::Permit> held = bound.try_acquire();
-  measure(state, [&bound] { benchmark::DoNotOptimize(bound.try_acquire()); });
-}
-BENCHMARK(refuse)->Name("refuse");
-
-// Shared by the threads of one benchmark.
-struct Shared {
-  Ledger ledger;
-  Bound bound{ledger, {.name = "inflight", .limit = 1000}};
-};
-Shared* shared = nullptr;
-
-void admit_release(benchmark::State& state) {
-  if (state.thread_index() == 0) shared = new Shared;
-  // The threads meet at the loop's start and at its end.
-  const auto start = std::chrono::steady_clock::now();
-  for (auto _ : state) {
-    const Result<core::Permit> permit = shared->bound.try_acquire();
-    benchmark::DoNotOptimize(permit);
-  }
-  set_ns_per_op(state, start);
-  if (state.thread_index() == 0) delete std::exchange(shared, nullptr);
-}
-BENCHMARK(admit_release)->Name("admit_release")->UseRealTime();
-BENCHMARK(admit_release)->Name("admit_release/contended")->Threads(2)->UseRealTime();
 
 // In no order that the table has.
 std::vector<std::string> tenant_names(std::uint64_t count) {
@@ -86,14 +53,6 @@ void tenant(benchmark::State& state) {
   });
 }
 BENCHMARK(tenant)->Name("tenant")->Arg(1)->Arg(1000)->Arg(100'000);
-
-// Time is passed in and moves 1 us each: what reading it costs is core_bench's.
-void gcra(benchmark::State& state) {
-  Gcra rate({.units = 2'000'000, .per = 1s, .burst = 1000});
-  TimePoint now(1h);
-  measure(state, [&] { benchmark::DoNotOptimize(rate.try_acquire(now += 1us)); });
-}
-BENCHMARK(gcra)->Name("gcra");
 
 void budget(benchmark::State& state) {
   Ledger ledger;

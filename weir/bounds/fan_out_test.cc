@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "weir/bounds/bound.h"
+#include "weir/bounds/internal/simulate.h"
 #include "weir/bounds/ledger.h"
 #include "weir/core/now.h"
 #include "weir/core/runtime.h"
@@ -21,13 +22,7 @@ namespace {
 
 using core::Context;
 using core::task;
-
-// Runs in virtual time, for the order of a seed.
-void simulate(std::uint64_t seed, std::function<task<>(core::Scope&)> body) {
-  core::Simulation simulation({.seed = seed});
-  core::Runtime runtime({.processors = 3, .simulation = &simulation});
-  EXPECT_TRUE(runtime.run([&](core::Scope& root) { return body(root); })) << "seed " << seed;
-}
+using internal::simulate;
 
 // Ten units, nobody waits; how many ran at once.
 struct Fixture {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "weir/bounds/bound.h"
+#include "weir/bounds/internal/simulate.h"
 #include "weir/bounds/ledger.h"
 #include "weir/core/runtime.h"
 #include "weir/core/simulation.h"
@@ -19,12 +20,7 @@ namespace {
 using core::Channel;
 using core::Context;
 using core::task;
-
-void simulate(std::uint64_t seed, std::function<task<>(core::Scope&)> body) {
-  core::Simulation simulation({.seed = seed});
-  core::Runtime runtime({.processors = 3, .simulation = &simulation});
-  EXPECT_TRUE(runtime.run([&](core::Scope& root) { return body(root); })) << "seed " << seed;
-}
+using internal::simulate;
 
 struct Fixture {
   Ledger ledger;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "weir/bounds/bound.h"
+#include "weir/bounds/internal/simulate.h"
 #include "weir/bounds/ledger.h"
 #include "weir/bounds/stream.h"
 #include "weir/core/runtime.h"
@@ -18,13 +19,8 @@ namespace {
 
 using core::Context;
 using core::task;
+using internal::simulate;
 using Events = Subscribers<int>;
-
-void simulate(std::uint64_t seed, std::function<task<>(core::Scope&)> body) {
-  core::Simulation simulation({.seed = seed});
-  core::Runtime runtime({.processors = 3, .simulation = &simulation});
-  EXPECT_TRUE(runtime.run([&](core::Scope& root) { return body(root); })) << "seed " << seed;
-}
 
 std::vector<int> queued(const Events::Handle& of) {
   std::vector<int> events;
