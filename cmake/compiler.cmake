@@ -23,8 +23,13 @@ endif()
 if(NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
   find_program(WEIR_CCACHE NAMES ccache)
   if(WEIR_CCACHE)
-    set(CMAKE_C_COMPILER_LAUNCHER "${WEIR_CCACHE}")
-    set(CMAKE_CXX_COMPILER_LAUNCHER "${WEIR_CCACHE}")
+    # One cache for all checkouts, wherever they lie; and what ccache wants to be
+    # told before it caches what is compiled with a precompiled header.
+    set(launcher env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
+        CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_ctime,include_file_mtime "${WEIR_CCACHE}")
+    set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
+    unset(launcher)
   endif()
 endif()
 

@@ -2,10 +2,13 @@
 
 # To build the programs.
 packages_build=(
-  clang-19 lld-19 libstdc++-12-dev libc6-dev cmake ninja-build
+  clang-19 lld-19 libstdc++-12-dev libc6-dev cmake ninja-build pkg-config
   node-llhttp        # the HTTP/1 parser, as C sources
   libyaml-cpp-dev libsimdjson-dev libcli11-dev libfmt-dev prometheus-cpp-dev
   libboost1.81-dev   # its flat hash maps; headers only
+  libssl-dev         # TLS
+  libnghttp2-dev     # HTTP/2's frames and header compression
+  zlib1g-dev libbrotli-dev
 )
 
 # To build and run the tests.
