@@ -2,6 +2,7 @@
 
 #include <openssl/pem.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <ctime>
@@ -23,7 +24,7 @@ constexpr const char* kCiphers =
 // The cheapest first, of equal strength.
 constexpr const char* kCiphers13 =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
-constexpr const char* kGroups = "X25519:P-256:P-384";
+constexpr std::array kGroups{NID_X25519, NID_X9_62_prime256v1, NID_secp384r1};
 
 using FilePointer = std::unique_ptr<std::FILE, OpensslFree<std::fclose>>;
 
@@ -118,8 +119,9 @@ SslContextPointer make_ssl_context(const SSL_METHOD* method) {
   WEIR_CHECK(context != nullptr, "memory for an SSL_CTX");
   SSL_CTX* const raw = context.get();
   SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION);
+  std::array groups = kGroups;
   WEIR_CHECK(SSL_CTX_set_cipher_list(raw, kCiphers) == 1 && SSL_CTX_set_ciphersuites(raw, kCiphers13) == 1 &&
-                 SSL_CTX_set1_groups_list(raw, kGroups) == 1,
+                 SSL_CTX_set1_groups(raw, groups.data(), static_cast<long>(groups.size())) == 1,
              "ciphers and groups that this OpenSSL has not");
   SSL_CTX_set_options(raw, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
                                SSL_OP_PRIORITIZE_CHACHA);

@@ -9,6 +9,7 @@
 
 #include "weir/base/check.h"
 #include "weir/core/now.h"
+#include "weir/net/internal/tls_files.h"
 
 namespace weir::net::internal {
 namespace {
@@ -155,7 +156,8 @@ int TlsServerState::protect_ticket(SSL* ssl, unsigned char* name, unsigned char*
     const auto found = self->tickets_->find(name, now);
     if (!found) return 0;
     key = found->key;
-    done = found->is_current ? 1 : 2;
+    // A client of TLS 1.3 uses a ticket once (RFC 8446 appendix C.4).
+    done = found->is_current && SSL_version(ssl) < TLS1_3_VERSION ? 1 : 2;
   }
   char digest[] = "SHA256";
   const OSSL_PARAM parameters[] = {
