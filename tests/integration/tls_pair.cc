@@ -91,4 +91,9 @@ task<std::string> read_all(Context& context, Socket& socket, std::optional<Error
   }
 }
 
+task<> write_and_close(Context& context, Socket& socket, std::string_view text) {
+  EXPECT_TRUE(co_await socket.write_all(context, as_buffer(text)));
+  socket.close();
+}
+
 }  // namespace weir::testing

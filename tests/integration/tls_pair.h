@@ -5,8 +5,12 @@
 // Made for the length of a test, in a runtime of its own.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -48,6 +52,35 @@ net::TlsServerContext::Certificate certificate(const CertificateAuthority::Issue
 core::task<std::string> read_all(core::Context& context, net::Socket& socket,
                                  std::optional<Error>* error = nullptr);
 
+core::task<> write_and_close(core::Context& context, net::Socket& socket, std::string_view text);
+
 inline net::ConstBuffer as_buffer(std::string_view text) { return std::as_bytes(std::span(text)); }
+
+// A server with one certificate for localhost, and a client that trusts it.
+class TlsTest : public ::testing::Test {
+ protected:
+  TlsTest() : issued_(authority_.issue({})) {}
+
+  net::TlsServerContext::Options server_options() const { return {.certificates = {certificate(issued_)}}; }
+  net::TlsClientContext::Options client_options() const { return {.ca_file = authority_.file()}; }
+
+  // One handshake, and `after` it where it succeeded.
+  Handshakes meet(net::TlsClientContext& client_tls, const net::TlsServerContext& server_tls,
+                  std::string_view name = "localhost", const PairBody& after = {}) {
+    Handshakes both;
+    run_pair([&](core::Context& context, net::Socket& client, net::Socket& server) -> core::task<> {
+      both = co_await shake_hands(context, client, server, client_tls, server_tls, name);
+      if (both.both() && after) co_await after(context, client, server);
+    });
+    return both;
+  }
+  Handshakes meet(const net::TlsClientContext::Options& client, const net::TlsServerContext::Options& server,
+                  std::string_view name = "localhost", const PairBody& after = {}) {
+    return meet(*client_context(client), *server_context(server), name, after);
+  }
+
+  CertificateAuthority authority_;
+  CertificateAuthority::Issued issued_;
+};
 
 }  // namespace weir::testing

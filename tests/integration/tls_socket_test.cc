@@ -25,38 +25,7 @@ using core::task;
 using net::Socket;
 using ::testing::HasSubstr;
 using ClientCertificate = net::TlsServerContext::ClientCertificate;
-
-// A server with one certificate for localhost, and a client that trusts it.
-class TlsSocket : public ::testing::Test {
- protected:
-  TlsSocket() : issued_(authority_.issue({})) {}
-
-  net::TlsServerContext::Options server_options() const { return {.certificates = {certificate(issued_)}}; }
-  net::TlsClientContext::Options client_options() const { return {.ca_file = authority_.file()}; }
-
-  // One handshake, and `after` it where it succeeded.
-  Handshakes meet(net::TlsClientContext& client_tls, const net::TlsServerContext& server_tls,
-                  std::string_view name = "localhost", const PairBody& after = {}) {
-    Handshakes both;
-    run_pair([&](Context& context, Socket& client, Socket& server) -> task<> {
-      both = co_await shake_hands(context, client, server, client_tls, server_tls, name);
-      if (both.both() && after) co_await after(context, client, server);
-    });
-    return both;
-  }
-  Handshakes meet(const net::TlsClientContext::Options& client, const net::TlsServerContext::Options& server,
-                  std::string_view name = "localhost", const PairBody& after = {}) {
-    return meet(*client_context(client), *server_context(server), name, after);
-  }
-
-  CertificateAuthority authority_;
-  CertificateAuthority::Issued issued_;
-};
-
-task<> write_and_close(Context& context, Socket& socket, std::string_view text) {
-  EXPECT_TRUE(co_await socket.write_all(context, as_buffer(text)));
-  socket.close();
-}
+using TlsSocket = TlsTest;
 
 // Calls try_read until it has as much as asked, or waits.
 task<std::string> read_some(Context& context, Socket& socket, std::size_t bytes) {
@@ -203,61 +172,6 @@ TEST_F(TlsSocket, AClientsCertificateIsAskedForOrRequired) {
   const Handshakes refused = meet(with(unknown), server);
   ASSERT_FALSE(refused.server);
   EXPECT_EQ(refused.server.error().reason, Reason::certificate) << refused.text();
-}
-
-TEST_F(TlsSocket, ASessionIsResumedByItsTicketUntilTheServerForgetsTheKey) {
-  const auto client = client_context(client_options());
-  const auto server = server_context(server_options());
-  const auto resumed = [&](const net::TlsServerContext& at) {
-    bool was = false;
-    const Handshakes both =
-        meet(*client, at, "localhost", [&](Context& context, Socket& near, Socket& far) -> task<> {
-          was = near.tls_facts().resumed && far.tls_facts().resumed;
-          co_await write_and_close(context, far, "the ticket comes before this");
-          (void)co_await read_all(context, near);
-        });
-    EXPECT_TRUE(both.both()) << both.text();
-    return was;
-  };
-  EXPECT_FALSE(resumed(*server));
-  EXPECT_TRUE(resumed(*server));
-  EXPECT_TRUE(resumed(*server));
-  // A reload of the same keeps the keys; another server has others.
-  EXPECT_TRUE(server->reload());
-  EXPECT_TRUE(resumed(*server));
-  EXPECT_FALSE(resumed(*server_context(server_options())));
-  EXPECT_FALSE(resumed(*server));  // the ticket was the other server's
-
-  const auto forgetful = client_context({.ca_file = authority_.file(), .sessions_max = 0});
-  bool was = false;
-  for (int i = 0; i < 2; ++i) {
-    meet(*forgetful, *server, "localhost", [&](Context&, Socket& near, Socket&) -> task<> {
-      was = near.tls_facts().resumed;
-      co_return;
-    });
-    EXPECT_FALSE(was);
-  }
-}
-
-TEST_F(TlsSocket, ATicketIsNobodysAccessAfterTheClientsAuthorityHasChanged) {
-  CertificateAuthority successor;
-  const auto customer = authority_.issue({.common_name = "customer"});
-  auto options = server_options();
-  options.client_certificate = ClientCertificate::require;
-  options.client_ca_file = authority_.file();
-  const auto server = server_context(options);
-  auto mine = client_options();
-  mine.chain_file = customer.chain_file;
-  mine.key_file = customer.key_file;
-  const auto client = client_context(mine);
-  const PairBody talk = [](Context& context, Socket& near, Socket& far) -> task<> {
-    co_await write_and_close(context, far, "hello");
-    (void)co_await read_all(context, near);
-  };
-  EXPECT_TRUE(meet(*client, *server, "localhost", talk).both());
-  options.client_ca_file = successor.file();
-  EXPECT_TRUE(server->reload(options));
-  EXPECT_FALSE(meet(*client, *server, "localhost", talk).server);
 }
 
 TEST_F(TlsSocket, AStreamThatIsCutOffIsNoEnd) {
@@ -432,69 +346,6 @@ TEST_F(TlsSocket, ARecordThatWasChangedOnTheWayEndsTheConnection) {
         << (error ? error->message() : "no error");
   };
   EXPECT_TRUE(meet(client_options(), server_options(), "localhost", harm).both());
-}
-
-TEST_F(TlsSocket, FilesThatCannotBeUsedAreNamedWithTheReason) {
-  const auto other = authority_.issue({});
-  const std::string empty = authority_.write("empty.pem", "");
-  const std::string broken =
-      authority_.write("broken.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
-  const std::string locked = authority_.write(
-      "locked.key",
-      "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIGbMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAgKqyD1fMCe\n"
-      "-----END ENCRYPTED PRIVATE KEY-----\n");
-  struct Case {
-    std::string chain, key, file, says;
-  };
-  const std::vector<Case> cases{
-      {"/nowhere/shop.pem", issued_.key_file, "/nowhere/shop.pem", "No such file"},
-      {empty, issued_.key_file, empty, "no PEM certificate"},
-      {broken, issued_.key_file, broken, "broken"},
-      {issued_.key_file, issued_.key_file, issued_.key_file, "no PEM certificate"},
-      {issued_.chain_file, "/nowhere/shop.key", "/nowhere/shop.key", "No such file"},
-      {issued_.chain_file, issued_.chain_file, issued_.chain_file, "no PEM private key"},
-      {issued_.chain_file, other.key_file, other.key_file, "not the key of the certificate"},
-      {issued_.chain_file, locked, locked, "key"},
-  };
-  for (const Case& bad : cases) {
-    const auto made =
-        net::TlsServerContext::load({.certificates = {{.chain_file = bad.chain, .key_file = bad.key}}});
-    ASSERT_FALSE(made) << bad.says;
-    EXPECT_EQ(made.error().file, bad.file);
-    EXPECT_THAT(made.error().message, HasSubstr(bad.says));
-  }
-  EXPECT_FALSE(net::TlsServerContext::load({}));
-  auto options = server_options();
-  options.client_certificate = ClientCertificate::require;
-  options.client_ca_file = empty;
-  EXPECT_FALSE(net::TlsServerContext::load(options));
-  EXPECT_FALSE(net::TlsClientContext::load({.ca_file = "/nowhere"}));
-}
-
-TEST_F(TlsSocket, AReloadTakesNewFilesAndLeavesAllOnAMistake) {
-  const auto server = server_context(server_options());
-  const auto client = client_context({.ca_file = authority_.file(), .sessions_max = 0});
-  const auto subject = [&] {
-    std::string text;
-    meet(*client, *server, "localhost", [&](Context&, Socket& near, Socket&) -> task<> {
-      text = near.tls_facts().peer_subject;
-      co_return;
-    });
-    return text;
-  };
-  EXPECT_EQ(subject(), "CN=test");
-  authority_.replace(issued_, {.common_name = "renewed"});
-  EXPECT_EQ(subject(), "CN=test");
-  EXPECT_TRUE(server->reload());
-  EXPECT_EQ(subject(), "CN=renewed");
-  authority_.write("1.pem", "garbage");
-  EXPECT_FALSE(server->reload());
-  EXPECT_EQ(subject(), "CN=renewed");
-  ASSERT_EQ(server->certificates().size(), 1u);
-  const auto left = server->certificates()[0].not_after - std::chrono::system_clock::now();
-  EXPECT_GT(left, std::chrono::hours(23));
-  EXPECT_LT(left, std::chrono::hours(25));
-  EXPECT_THAT(server->certificates()[0].names, ::testing::ElementsAre("localhost"));
 }
 
 }  // namespace
