@@ -28,6 +28,7 @@
 #include "weir/base/units.h"
 #include "weir/service/address.h"
 #include "weir/service/diagnostics.h"
+#include "weir/service/tls_config.h"
 #include "weir/service/upstream_config.h"
 #include "weir/service/yaml_tree.h"
 
@@ -143,7 +144,8 @@ struct UpstreamConfig {
   Duration timeout = 10s;
   ConnectionsConfig connections;
   std::string because;
-  QueueConfig queue = {};  // where requests wait for `inflight`; they hold the gateway's own meanwhile
+  UpstreamTlsConfig tls = {};  // where the url is https
+  QueueConfig queue = {};      // where requests wait for `inflight`; they hold the gateway's own meanwhile
 
   std::optional<RetryConfig> retry = {};
   std::optional<RetryBudgetConfig> budget = {};  // none: as it is by default, where something needs it
@@ -199,6 +201,7 @@ struct GatewayConfig {
   std::string service;
   HostPort listen{.host = "127.0.0.1", .port = 8080};
   HostPort admin{.host = "127.0.0.1", .port = 9090};
+  std::optional<TlsConfig> tls = {};  // none: clear text only
   InflightConfig inflight;
   std::optional<TenantConfig> tenant;  // none: no bound for each tenant
   std::optional<CallerConfig> caller;
@@ -228,8 +231,8 @@ using Parsed = std::expected<CheckedConfig, Diagnostics>;
 // `file` is the name shown in messages.
 Parsed parse_config(std::string file, std::string_view text);
 
-// Reads `path` first: a file that cannot be read or is larger than
-// 1 MiB is a mistake as well. Blocks; for start-up and tools.
+// Reads `path` first, and the certificates and keys that it names: a file that
+// cannot be read or is larger than 1 MiB is a mistake as well. Blocks; for start-up and tools.
 Parsed load_config(const std::string& path);
 
 // A file and what is put on it (yaml_overlay.h), the last on top: what differs from

@@ -17,6 +17,7 @@ namespace {
 
 enum class Moves : bool { no, yes };
 
+std::string shown(bool value) { return value ? "true" : "false"; }
 std::string shown(int value) { return fmt::format("{}", value); }
 std::string shown(double value) { return fmt::format("{}", value); }
 std::string shown(std::uint32_t value) { return fmt::format("{}", value); }
@@ -33,6 +34,14 @@ std::string shown(const std::vector<RouteConfig>& routes) {
     text += fmt::format("{}{} to {}", text.empty() ? "" : ", ", route.match, route.upstream);
   }
   return routes.size() > kShownMax ? text + ", ..." : text;
+}
+
+std::string shown(const std::optional<HostPort>& value) { return value ? value->text() : "none"; }
+
+std::string shown(const std::vector<net::TlsServerContext::Certificate>& certificates) {
+  std::string text;
+  for (const auto& certificate : certificates) text += (text.empty() ? "" : ", ") + certificate.chain_file;
+  return text;
 }
 
 class Comparison {
@@ -61,6 +70,7 @@ class Comparison {
       value(fmt::format("{}.{}", key, name), (*from).*member, (*to).*member, moves);
     });
   }
+  void tls(const TlsConfig& from, const TlsConfig& to);
   void inflight(const InflightConfig& from, const InflightConfig& to);
   void tenant(const TenantConfig& from, const TenantConfig& to);
   void rate(const std::string& key, const RateConfig& from, const RateConfig& to);
@@ -80,6 +90,8 @@ void Comparison::top(const GatewayConfig& from, const GatewayConfig& to) {
   value("service", from.service, to.service, Moves::no);
   value("listen", from.listen, to.listen, Moves::no);
   value("admin", from.admin, to.admin, Moves::no);
+  presence("tls", from.tls.has_value(), to.tls.has_value());
+  if (from.tls && to.tls) tls(*from.tls, *to.tls);
   inflight(from.inflight, to.inflight);
   presence("bounds.tenant", from.tenant.has_value(), to.tenant.has_value());
   if (from.tenant && to.tenant) tenant(*from.tenant, *to.tenant);
@@ -94,6 +106,15 @@ void Comparison::top(const GatewayConfig& from, const GatewayConfig& to) {
   server(from.server, to.server);
   value("drain.deadline", from.drain.deadline, to.drain.deadline, Moves::yes);
   value("drain.readiness_delay", from.drain.readiness_delay, to.drain.readiness_delay, Moves::yes);
+}
+
+void Comparison::tls(const TlsConfig& from, const TlsConfig& to) {
+  value("tls.listen", from.listen, to.listen, Moves::no);
+  value("tls.certificates", from.certificates, to.certificates, Moves::yes);
+  value("tls.client_auth", from.client_auth, to.client_auth, Moves::yes);
+  value("tls.client_ca", from.client_ca, to.client_ca, Moves::yes);
+  value("tls.ticket_lifetime", from.ticket_lifetime, to.ticket_lifetime, Moves::yes);
+  value("tls.handshake_timeout", from.handshake_timeout, to.handshake_timeout, Moves::no);
 }
 
 void Comparison::inflight(const InflightConfig& from, const InflightConfig& to) {
@@ -181,6 +202,11 @@ void Comparison::upstream(const UpstreamConfig& from, const UpstreamConfig& to) 
   value(prefix + "inflight", from.inflight, to.inflight, Moves::yes);
   value(prefix + "timeout", from.timeout, to.timeout, Moves::yes);
   value(prefix + "because", from.because, to.because, Moves::yes);
+  value(prefix + "tls.ca", from.tls.ca, to.tls.ca, Moves::no);
+  value(prefix + "tls.server_name", from.tls.server_name, to.tls.server_name, Moves::no);
+  value(prefix + "tls.verify", from.tls.verify, to.tls.verify, Moves::no);
+  value(prefix + "tls.cert", from.tls.cert, to.tls.cert, Moves::no);
+  value(prefix + "tls.key", from.tls.key, to.tls.key, Moves::no);
   const std::string connections = prefix + "connections.";
   const ConnectionsConfig& a = from.connections;
   const ConnectionsConfig& b = to.connections;

@@ -279,11 +279,6 @@ TEST(ConfigMistakes, NamesAddressesAndUrls) {
        "9090\n",
        {"2:9: error: listen: port \"80809090\" is out of range; from 0 to 65535"}},
       {"http://127.0.0.1:9001",
-       "https://127.0.0.1:9001",
-       {"8:19: error: upstreams.catalog.url: https to upstreams is not supported yet; use http:// to a proxy "
-        "that "
-        "speaks TLS"}},
-      {"http://127.0.0.1:9001",
        "http://127.0.0.1:9001/api",
        {"8:19: error: upstreams.catalog.url: \"/api\" after the host is not supported; requests keep their "
         "own path: "

@@ -122,6 +122,15 @@ Gateway::Gateway(const GatewayConfig& config, const std::vector<net::SocketAddre
 
 Gateway::~Gateway() = default;
 
+std::string Gateway::renew_tls() {
+  std::string faults;
+  for (const auto& upstream : upstreams_) {
+    const std::string fault = upstream->renew_tls();
+    if (!fault.empty()) faults += "upstreams." + upstream->config().name + ".tls: " + fault + '\n';
+  }
+  return faults;
+}
+
 void Gateway::apply(const GatewayConfig& to) {
   admission_.apply(to);
   for (const auto& upstream : upstreams_) {

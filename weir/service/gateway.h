@@ -52,6 +52,9 @@ class Gateway final : public http::Handler {
   // timeouts move at once, permits held stay valid. `to` is checked, and differs from
   // the configuration in nothing else. By one task at a time.
   void apply(const GatewayConfig& to);
+  // Reads the files of the upstreams' TLS again; what could not be used, a line each.
+  // Blocks.
+  std::string renew_tls();
 
   // Upstream::kTasks for each upstream at most, until the scope is cancelled; `tasks`
   // has a unit for each.

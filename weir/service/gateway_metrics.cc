@@ -176,6 +176,12 @@ void expose_server(std::string_view listener, const http::Server::Stats& stats, 
                   {"reason", std::string(http::facts(static_cast<http::Refusal>(i)).label)}},
                  number(stats.refusals[i]));
   }
+  for (std::size_t i = 0; i < http::kTlsOutcomes; ++i) {
+    page.counter("weir_tls_handshakes_total", "TLS handshakes by what became of them.",
+                 {{"listener", std::string(listener)},
+                  {"result", std::string(http::to_string(static_cast<http::TlsOutcome>(i)))}},
+                 number(stats.tls[i]));
+  }
 }
 
 void expose_runtime(const core::Runtime::Stats& stats, observe::Exposition& page) {

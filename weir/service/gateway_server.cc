@@ -27,6 +27,7 @@
 #include "weir/service/gateway.h"
 #include "weir/service/gateway_metrics.h"
 #include "weir/service/reload.h"
+#include "weir/service/tls_setup.h"
 
 namespace weir::service {
 namespace {
@@ -70,8 +71,10 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-http::Server::Options server_options(const ServerConfig& config) {
+http::Server::Options server_options(const GatewayConfig& gateway) {
+  const ServerConfig& config = gateway.server;
   http::Server::Options options;
+  if (gateway.tls) options.tls_handshake_timeout = gateway.tls->handshake_timeout;
   options.request = {.head = config.header_bytes,
                      .fields = config.headers,
                      .target = config.target_bytes,
@@ -111,10 +114,11 @@ class GatewayRun {
                         {.name = "admin-connections",
                          .connections = kAdminConnections,
                          .because = "scrapers and people",
-                         .each = connection_bytes({})},
+                         .each = connection_bytes(ServerConfig{})},
                         {}, admin_),
         reloader_(config, {.load = options.load,
                            .apply = [this](const GatewayConfig& to) { apply(to); },
+                           .renew = [this](const GatewayConfig& to) { return renew(to); },
                            .announce = options.announce}),
         drain_deadline_(config.drain.deadline.count()),
         readiness_delay_(config.drain.readiness_delay.count()) {}
@@ -123,7 +127,8 @@ class GatewayRun {
   int exit_code() const { return exit_code_; }
 
  private:
-  bool open(Endpoint& endpoint, const HostPort& place);
+  bool open(Endpoint& endpoint, const HostPort& place, const net::TlsServerContext* tls = nullptr);
+  bool open_public();
   bool open_all();
   void announce_addresses() const;
   core::task<> serve_until_told(core::Scope& scope, core::SignalSet& signals, core::SignalSet& hangups);
@@ -135,6 +140,7 @@ class GatewayRun {
   bool fits_the_machine();
   core::task<> reload_on_signal(core::SignalSet& hangups);
   void apply(const GatewayConfig& to);
+  ReloadResult renew(const GatewayConfig& to);
   Duration drain_deadline() const { return Duration(drain_deadline_.load(std::memory_order_relaxed)); }
   Duration readiness_delay() const { return Duration(readiness_delay_.load(std::memory_order_relaxed)); }
   void expose(observe::Exposition& page) const;
@@ -157,6 +163,7 @@ class GatewayRun {
   DemoUpstream demo_;
   std::optional<Endpoint> demo_endpoint_;
   std::optional<Gateway> gateway_;
+  std::unique_ptr<net::TlsServerContext> tls_;  // null: clear text only
   std::optional<Endpoint> public_endpoint_;
   // Released when the public endpoint has let its last connection go.
   core::Semaphore served_{{.units = 1, .waiters_max = 1}};
@@ -170,9 +177,9 @@ class GatewayRun {
   testing::FaultInjector faults_;  // after the points that it knows
 };
 
-bool GatewayRun::open(Endpoint& endpoint, const HostPort& place) {
+bool GatewayRun::open(Endpoint& endpoint, const HostPort& place, const net::TlsServerContext* tls) {
   const auto address = net::resolve(place.host, place.port);
-  const Result<> opened = address ? endpoint.open(*address) : std::unexpected(address.error());
+  const Result<> opened = address ? endpoint.open(*address, tls) : std::unexpected(address.error());
   if (opened) return true;
   options_.announce(fmt::format("error: cannot listen on {}: {}", place.text(), opened.error().message()));
   return false;
@@ -204,17 +211,43 @@ bool GatewayRun::open_all() {
                            EndpointOptions{.name = "connections",
                                            .connections = config_.server.connections,
                                            .because = "server.connections",
-                                           .each = connection_bytes(config_.server)},
-                           server_options(config_.server), *gateway_);
-  return open(*public_endpoint_, config_.listen) && open(admin_endpoint_, config_.admin);
+                                           .each = connection_bytes(config_)},
+                           server_options(config_), *gateway_);
+  return open_public() && open(admin_endpoint_, config_.admin);
+}
+
+bool GatewayRun::open_public() {
+  if (!config_.tls) return open(*public_endpoint_, config_.listen);
+  auto loaded = net::TlsServerContext::load(tls_options(*config_.tls));
+  if (!loaded) {
+    options_.announce(fmt::format("error: tls: {}", loaded.error().text()));
+    return false;
+  }
+  tls_ = std::move(*loaded);
+  if (!config_.tls->listen) return open(*public_endpoint_, config_.listen, tls_.get());
+  return open(*public_endpoint_, config_.listen) && open(*public_endpoint_, *config_.tls->listen, tls_.get());
+}
+
+// Beside the tasks: it reads files.
+ReloadResult GatewayRun::renew(const GatewayConfig& to) {
+  if (tls_ != nullptr && to.tls) {
+    if (const auto renewed = tls_->reload(tls_options(*to.tls)); !renewed) {
+      return {.ok = false, .text = "tls: " + renewed.error().text() + "; what was read before stays\n"};
+    }
+  }
+  std::string faults = gateway_->renew_tls();
+  if (!faults.empty()) return {.ok = false, .text = std::move(faults)};
+  return {.ok = true, .text = tls_ != nullptr ? "tls: certificates were read again\n" : ""};
 }
 
 void GatewayRun::announce_addresses() const {
-  options_.announce(
-      fmt::format("{} listens on http://{}", config_.service, public_endpoint_->local().to_string()));
+  for (const Endpoint::Local& local : public_endpoint_->locals()) {
+    options_.announce(fmt::format("{} listens on {}", config_.service, local.url()));
+  }
   for (std::size_t i = 0; i < config_.upstreams.size(); ++i) {
     const UpstreamConfig& upstream = config_.upstreams[i];
-    options_.announce(fmt::format("  upstream {} at http://{}{}", upstream.name, addresses_[i]->to_string(),
+    options_.announce(fmt::format("  upstream {} at {}{}{}", upstream.name,
+                                  upstream.url.tls ? "https://" : "http://", addresses_[i]->to_string(),
                                   upstream.url.embedded_demo ? " (embedded demo)" : ""));
   }
   const std::string admin = admin_endpoint_.local().to_string();
@@ -350,6 +383,7 @@ void GatewayRun::expose(observe::Exposition& page) const {
   expose_server("admin", admin_endpoint_.server().stats(), page);
   expose_runtime(runtime_.stats(), page);
   reloader_.expose(page);
+  if (tls_ != nullptr) expose_certificates(*tls_, page);
 }
 
 std::string GatewayRun::overview() const {
@@ -363,9 +397,12 @@ std::string GatewayRun::overview() const {
     append_html_text(route.match, html);
     html += "</td><td>";
     append_html_text(route.upstream, html);
-    html += "</td><td>http://" + addresses_[index]->to_string() + "</td></tr>\n";
+    html += config_.upstreams[index].url.tls ? "</td><td>https://" : "</td><td>http://";
+    html += addresses_[index]->to_string() + "</td></tr>\n";
   }
-  html += "</tbody></table></div>\n<p>Served on http://" + public_endpoint_->local().to_string() + "</p>\n";
+  html += "</tbody></table></div>\n";
+  for (const Endpoint::Local& local : public_endpoint_->locals())
+    html += "<p>Served on " + local.url() + "</p>\n";
   return html;
 }
 

@@ -24,6 +24,12 @@ core::task<ReloadResult> Reloader::reload(core::Context& context) {
       co_await core::blocking(reading_, context, [this] { return options_.load(); });
   if (!parsed) co_return refused(fmt::format("not read: {}\n", parsed.error().message()));
   ReloadResult result = take(*parsed);
+  if (result.ok && options_.renew) {
+    const Result<ReloadResult> renewed =
+        co_await core::blocking(reading_, context, [&] { return options_.renew(running_); });
+    result.ok = renewed && renewed->ok;
+    result.text += renewed ? renewed->text : fmt::format("not read: {}\n", renewed.error().message());
+  }
   note(result);
   co_return result;
 }

@@ -38,6 +38,9 @@ class Reloader {
     std::function<Parsed()> load;
     // Makes it so; it cannot fail: what may change has been looked at.
     std::function<void(const GatewayConfig&)> apply;
+    // Reads again what the configuration names, which may have changed without it:
+    // certificates. Lines for people. Blocks; on a thread of its own. Empty: nothing.
+    std::function<ReloadResult(const GatewayConfig&)> renew;
     std::function<void(std::string_view line)> announce;
   };
 

@@ -10,6 +10,7 @@
 #include "weir/core/now.h"
 #include "weir/resilience/threshold.h"
 #include "weir/service/footprint.h"
+#include "weir/service/tls_setup.h"
 
 namespace weir::service {
 namespace {
@@ -20,12 +21,22 @@ using resilience::Attempt;
 // longer (keys.h).
 constexpr Duration kLoadMax = 2h;
 
-http::Client::Options client_options(const UpstreamConfig& config) {
+std::unique_ptr<net::TlsClientContext> make_tls(const UpstreamConfig& config) {
+  if (!config.url.tls) return nullptr;
+  auto made = net::TlsClientContext::load(tls_options(config.tls));
+  return made ? std::move(*made) : nullptr;
+}
+
+http::Client::Options client_options(const UpstreamConfig& config, net::TlsClientContext* tls) {
   return {.pool = {.connections_max = config.inflight,
                    .idle_max = config.connections.idle_max,
                    .idle_timeout = config.connections.idle_timeout,
                    .lifetime = config.connections.lifetime},
-          .connect_timeout = config.connections.connect_timeout};
+          .connect_timeout = config.connections.connect_timeout,
+          .tls = tls,
+          .server_name = !config.tls.server_name.empty() ? config.tls.server_name
+                         : config.url.tls                ? config.url.address.host
+                                                         : std::string()};
 }
 
 // RFC 9110, section 9.2.2.
@@ -110,7 +121,8 @@ Upstream::Upstream(const UpstreamConfig& config, const net::SocketAddress& addre
                                .descriptors_each = 1,
                                .ports_each = 1,
                                .ports_to = address.to_string()}),
-      client_(address, client_options(config)),
+      tls_(make_tls(config)),
+      client_(address, client_options(config, tls_.get())),
       stats_(config.name, parts.processors),
       policy_(make_policy(config)),
       fallback_(fallback_of(config)),
@@ -177,6 +189,12 @@ std::unique_ptr<Upstream::Shared> Upstream::make_shared_policy() const {
   return std::make_unique<Shared>(std::move(options));
 }
 
+std::string Upstream::renew_tls() {
+  if (tls_ == nullptr) return {};
+  const auto renewed = tls_->reload();
+  return renewed ? std::string() : renewed.error().text();
+}
+
 void Upstream::apply(const UpstreamConfig& to) {
   timeout_.store(to.timeout.count(), std::memory_order_relaxed);
   const auto resized = inflight_.resize(to.inflight);
@@ -218,6 +236,9 @@ core::task<Result<Upstream::Reply>> Upstream::send_once(core::Context& context, 
   if (Result<> fault = co_await testing::fault_point(context, forward_point_); !fault) {
     co_return std::unexpected(fault.error());
   }
+  // Never in clear text what is meant for TLS.
+  if (config_.url.tls && tls_ == nullptr)
+    co_return fail(ErrorKind::internal, Reason::certificate, "tls files");
   Result<http::ClientResponse> response = co_await client_.send(context, request, body);
   if (!response) co_return std::unexpected(response.error());
   co_return Reply{std::move(*response), std::move(permit)};

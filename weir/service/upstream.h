@@ -20,6 +20,7 @@
 #include "weir/core/limit.h"
 #include "weir/core/task.h"
 #include "weir/http/client.h"
+#include "weir/net/tls_client_context.h"
 #include "weir/resilience/call.h"
 #include "weir/service/config.h"
 #include "weir/service/forwarding.h"
@@ -108,6 +109,8 @@ class Upstream {
   core::task<> keep_swept(core::Context& context) { return client_.keep_swept(context); }
   core::task<> run_shared(core::Context& context);
 
+  // Reads the files of its TLS again. Blocks. Empty: done, or there are none.
+  std::string renew_tls();
   // As Gateway::apply().
   void apply(const UpstreamConfig& to);
 
@@ -131,6 +134,8 @@ class Upstream {
   std::atomic<Duration::rep> timeout_;  // relaxed: it orders nothing
   bounds::Bound inflight_;
   std::unique_ptr<bounds::Bound> hedges_;  // once hedges have been declared
+  // Null: clear text. What load_config() has looked at is there, unless it went since.
+  const std::unique_ptr<net::TlsClientContext> tls_;
   http::Client client_;
   RouteStats stats_;
   mutable std::mutex mutex_;        // guards the two below, held for a copy

@@ -55,7 +55,9 @@ http::Client::Options client_options(const LoadOptions& options, std::uint32_t c
                    .idle_timeout = options.timeout + 1min,
                    .lifetime = RateProfile::kLengthMax,
                    .trusted_for = kTrustedFor},
-          .connect_timeout = options.timeout};
+          .connect_timeout = options.timeout,
+          .tls = options.tls.get(),
+          .server_name = options.server_name};
 }
 
 http::RequestHead head_of(const LoadOptions& options, const RequestMix::Pick& pick, std::uint64_t number,

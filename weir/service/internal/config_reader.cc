@@ -8,6 +8,7 @@
 #include "weir/service/internal/admission_reader.h"
 #include "weir/service/internal/keys.h"
 #include "weir/service/internal/rules.h"
+#include "weir/service/internal/tls_reader.h"
 #include "weir/service/internal/upstream_reader.h"
 #include "weir/service/section.h"
 #include "weir/service/text.h"
@@ -70,6 +71,7 @@ GatewayConfig Reader::read() {
   }
   draft_.listen = read_address(top, "listen", config.listen);
   draft_.admin = read_address(top, "admin", config.admin);
+  read_tls(top, config, findings_);
   if (const auto bounds = top.section("bounds")) read_bounds(*bounds);
   const auto upstreams = top.sections("upstreams");
   for (const NamedSection& upstream : upstreams) read_upstream(upstream);
@@ -179,6 +181,7 @@ void Reader::read_upstream(const NamedSection& named) {
     places.connect_timeout = connections->read("connect_timeout", config.connections.connect_timeout);
     connections->read("lifetime", config.connections.lifetime);
   }
+  read_upstream_tls(section, config, findings_);
   read_layers(section, config, findings_);
   read_because(section, config.because);
 }

@@ -20,6 +20,18 @@ constexpr std::array kKeys{
     KeySpec{"listen", text, false, 1, 300, "127.0.0.1:8080"},
     KeySpec{"admin", text, false, 1, 300, "127.0.0.1:9090"},
 
+    KeySpec{"tls", section, false, 0, 0, "{ certificates: [{ cert: shop.pem, key: shop.key }] }"},
+    KeySpec{"tls.listen", text, false, 1, 300, "0.0.0.0:8443"},
+    KeySpec{"tls.certificates", list, true, 1, 1'000, "[{ cert: shop.pem, key: shop.key }]"},
+    KeySpec{"tls.certificates.*", section, false, 0, 0, "{ cert: shop.pem, key: shop.key }"},
+    KeySpec{"tls.certificates.*.cert", text, true, 1, 4'096, "shop.pem"},
+    KeySpec{"tls.certificates.*.key", text, true, 1, 4'096, "shop.key"},
+    KeySpec{"tls.certificates.*.names", texts, false, 1, 1'000, "[shop.example, \"*.shop.example\"]"},
+    KeySpec{"tls.client_auth", text, false, 1, 20, "require"},
+    KeySpec{"tls.client_ca", text, false, 1, 4'096, "clients.pem"},
+    KeySpec{"tls.ticket_lifetime", duration, false, kMinute, 24 * kHour, "1h"},
+    KeySpec{"tls.handshake_timeout", duration, false, kMs, kHour, "10s", kEndsAll},
+
     KeySpec{"bounds", section, true, 0, 0, "{ inflight: { limit: 200 } }"},
     KeySpec{"bounds.inflight", section, true, 0, 0, "{ limit: 200 }"},
     KeySpec{"bounds.inflight.limit", number, true, 1, kMillion, "200", kRefusesAll},
@@ -84,6 +96,13 @@ constexpr std::array kKeys{
             "0 would keep none: for that set idle_max to 0"},
     KeySpec{"upstreams.*.connections.connect_timeout", duration, false, kMs, kMinute, "1s", kEndsAll},
     KeySpec{"upstreams.*.connections.lifetime", duration, false, kSecond, 24 * kHour, "5m", kEndsAll},
+
+    KeySpec{"upstreams.*.tls", section, false, 0, 0, "{ ca: internal.pem }"},
+    KeySpec{"upstreams.*.tls.ca", text, false, 1, 4'096, "internal.pem"},
+    KeySpec{"upstreams.*.tls.server_name", text, false, 1, 253, "catalog.internal"},
+    KeySpec{"upstreams.*.tls.verify", text, false, 1, 20, "true"},
+    KeySpec{"upstreams.*.tls.cert", text, false, 1, 4'096, "edge.pem"},
+    KeySpec{"upstreams.*.tls.key", text, false, 1, 4'096, "edge.key"},
 
     KeySpec{"upstreams.*.queue", section, false, 0, 0, "{ depth: 100, wait: 50ms }"},
     KeySpec{"upstreams.*.queue.depth", number, true, 0, kMillion, "100"},
