@@ -18,7 +18,7 @@ constexpr Bytes kQueuedFrames = kibibytes(4);
 constexpr Bytes kUpstreamFrames = kibibytes(4);
 // TLS (docs/design/tls.md): what stays while a connection is idle, and a record each
 // to read, to write, and that the kernel did not take.
-constexpr Bytes kTlsSession = kibibytes(32);
+constexpr Bytes kTlsSession = kibibytes(16);
 constexpr Bytes kTlsBuffers = kibibytes(3 * 17);
 // A head is held as its bytes and as its fields, which grow by doubling.
 constexpr std::uint64_t kHeadEighths = 10;
