@@ -7,16 +7,23 @@
 #include "weir/core/now.h"
 #include "weir/core/sleep.h"
 #include "weir/http/internal/client_connection.h"
+#include "weir/http/internal/h2_client_connection.h"
+#include "weir/http/internal/h2_client_exchange.h"
+#include "weir/http/internal/h2_client_pool.h"
 #include "weir/http/internal/request_sender.h"
 
 namespace weir::http {
 namespace {
 
 using internal::ClientConnection;
+using internal::H2ClientExchange;
+using internal::H2ClientPool;
 
 constexpr Bytes kReadBufferMin = kibibytes(1);
 // How often, at most, idle connections are looked through.
 constexpr Duration kSweepMin = 100ms;
+// How often what an upstream has not begun with is sent again.
+constexpr int kRepeatsMax = 2;
 
 // RFC 9110 section 9.2.2.
 bool is_idempotent(std::string_view method) {
@@ -27,17 +34,61 @@ bool is_idempotent(std::string_view method) {
 
 Client::Options sound(Client::Options options) {
   options.read_buffer = std::max(options.read_buffer, kReadBufferMin);
+  options.http2.stream_window = std::max(options.http2.stream_window, kReadBufferMin);
+  options.http2.streams_max = std::max(options.http2.streams_max, 1u);
+  options.http2.connections_max = std::max(options.http2.connections_max, 1u);
   return options;
+}
+
+std::unique_ptr<H2ClientPool> make_http2_pool(const Client::Options& options) {
+  if (options.protocol == Protocol::http1) return nullptr;
+  return std::make_unique<H2ClientPool>(
+      H2ClientPool::Options{.connections_max = options.http2.connections_max,
+                            .idle_timeout = options.pool.idle_timeout,
+                            .lifetime = options.pool.lifetime,
+                            .trusted_for = options.pool.trusted_for});
+}
+
+internal::H2ClientConnection::Options http2_options(const Client::Options& options) {
+  // The connection's window is no bound of its own: what comes is passed on to the
+  // streams at once, each within its own.
+  constexpr Bytes kConnectionWindow = mebibytes(1);
+  return {.session = {.response = options.response,
+                      .interim_max = options.interim_max,
+                      .stream_window = options.http2.stream_window,
+                      .connection_window = std::max(kConnectionWindow, options.http2.stream_window),
+                      .secure = false},
+          .streams_max = options.http2.streams_max,
+          .ping_after = options.http2.ping_after,
+          .ping_timeout = options.http2.ping_timeout,
+          .read_buffer = options.read_buffer};
 }
 
 }  // namespace
 
-const ResponseHead& ClientResponse::head() const { return lease_.connection().head(); }
+ClientResponse::ClientResponse(ConnectionPool::Lease lease) : lease_(std::move(lease)) {}
+ClientResponse::ClientResponse(std::unique_ptr<H2ClientExchange> exchange) : exchange_(std::move(exchange)) {}
+ClientResponse::ClientResponse(ClientResponse&&) noexcept = default;
+ClientResponse& ClientResponse::operator=(ClientResponse&&) noexcept = default;
+ClientResponse::~ClientResponse() = default;
 
-BodySource& ClientResponse::body() { return lease_.connection(); }
+const ResponseHead& ClientResponse::head() const {
+  return exchange_ ? exchange_->head() : lease_.connection().head();
+}
+
+BodySource& ClientResponse::body() {
+  if (exchange_) return *exchange_;
+  return lease_.connection();
+}
 
 Client::Client(const net::SocketAddress& upstream, const Options& options)
-    : upstream_(upstream), authority_(upstream.to_string()), options_(sound(options)), pool_(options.pool) {}
+    : upstream_(upstream),
+      authority_(upstream.to_string()),
+      options_(sound(options)),
+      pool_(options.pool),
+      http2_(make_http2_pool(options_)) {}
+
+Client::~Client() = default;
 
 core::task<Result<ClientResponse>> Client::send(core::Context& context, const RequestHead& request,
                                                 BodySource* body) {
@@ -53,6 +104,7 @@ core::task<Result<ClientResponse>> Client::send(core::Context& context, const Re
   }
   const internal::Outgoing outgoing{
       .head = request, .authority = authority_, .body = body, .first_piece = first_piece};
+  if (http2_) co_return co_await send_http2(context, outgoing);
   Result<ConnectionPool::Lease> lease = pool_.acquire();
   if (!lease) co_return std::unexpected(lease.error());
   for (bool retried = false;; retried = true) {
@@ -70,7 +122,46 @@ core::task<Result<ClientResponse>> Client::send(core::Context& context, const Re
   }
 }
 
-core::task<Result<>> Client::open(core::Context& context, ConnectionPool::Lease& lease) {
+// What names types that are none of a user's.
+struct Client::Http2Calls {
+  // Room for a request, on a connection that stands or a new one.
+  static core::task<Result<H2ClientPool::Lease>> stream(Client& client, core::Context& context) {
+    H2ClientPool& pool = *client.http2_;
+    if (H2ClientPool::Lease lease = pool.acquire()) co_return std::move(lease);
+    const Result<core::Mutex::Guard> opening = co_await pool.opening().lock(context);
+    if (!opening) co_return std::unexpected(opening.error());
+    // Who had it before may have opened one for both.
+    if (H2ClientPool::Lease lease = pool.acquire()) co_return std::move(lease);
+    if (Result<> room = pool.check_room(); !room) co_return std::unexpected(room.error());
+    Result<net::Socket> socket = co_await client.connect(context);
+    if (!socket) co_return std::unexpected(socket.error());
+    co_return pool.add(
+        std::make_unique<internal::H2ClientConnection>(std::move(*socket), http2_options(client.options_)));
+  }
+};
+
+core::task<Result<ClientResponse>> Client::send_http2(core::Context& context,
+                                                      const internal::Outgoing& request) {
+  const bool replayable = request.body == nullptr && is_idempotent(request.head.method);
+  bool replayed = false;
+  for (int repeats = 0;;) {
+    Result<H2ClientPool::Lease> lease = co_await Http2Calls::stream(*this, context);
+    if (!lease) co_return std::unexpected(lease.error());
+    auto exchange = std::make_unique<H2ClientExchange>(std::move(*lease));
+    const Result<> exchanged = co_await exchange->exchange(context, request);
+    if (exchanged) co_return ClientResponse(std::move(exchange));
+    if (exchange->may_repeat() && repeats < kRepeatsMax) {
+      ++repeats;
+    } else if (replayable && !replayed && exchange->is_stale()) {
+      replayed = true;
+    } else {
+      co_return std::unexpected(exchanged.error());
+    }
+    retries_.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+core::task<Result<net::Socket>> Client::connect(core::Context& context) {
   const TimePoint deadline = saturating_add(core::now(), options_.connect_timeout);
   Result<net::Socket> socket = co_await net::Socket::connect(context, upstream_, deadline);
   if (!socket) {
@@ -83,6 +174,12 @@ core::task<Result<>> Client::open(core::Context& context, ConnectionPool::Lease&
     co_return std::unexpected(error);
   }
   connects_.fetch_add(1, std::memory_order_relaxed);
+  co_return socket;
+}
+
+core::task<Result<>> Client::open(core::Context& context, ConnectionPool::Lease& lease) {
+  Result<net::Socket> socket = co_await connect(context);
+  if (!socket) co_return std::unexpected(socket.error());
   lease.fill(std::make_unique<ClientConnection>(
       std::move(*socket), ClientConnection::Limits{.response = options_.response,
                                                    .interim_max = options_.interim_max,
@@ -91,21 +188,43 @@ core::task<Result<>> Client::open(core::Context& context, ConnectionPool::Lease&
 }
 
 core::task<Result<>> Client::open_idle(core::Context& context) {
+  if (http2_) {
+    const Result<H2ClientPool::Lease> lease = co_await Http2Calls::stream(*this, context);
+    if (!lease) co_return std::unexpected(lease.error());
+    co_return Result<>();
+  }
   Result<ConnectionPool::Lease> lease = pool_.acquire_new();
   if (!lease) co_return std::unexpected(lease.error());
   co_return co_await open(context, *lease);
 }
 
+void Client::close_idle() {
+  pool_.close_idle();
+  if (http2_) http2_->close_idle();
+}
+
 core::task<void> Client::keep_swept(core::Context& context) {
   const Duration pause = std::max(kSweepMin, options_.pool.idle_timeout / 4);
-  while (co_await core::sleep_for(context, pause)) pool_.sweep();
+  while (co_await core::sleep_for(context, pause)) {
+    pool_.sweep();
+    if (http2_) http2_->sweep();
+  }
 }
 
 Client::Stats Client::stats() const {
   Stats stats{.connects = connects_.load(std::memory_order_relaxed),
               .connects_failed = {},
               .retries = retries_.load(std::memory_order_relaxed),
-              .pool = pool_.stats()};
+              .pool = pool_.stats(),
+              .http2 = {}};
+  if (http2_) {
+    const H2ClientPool::Stats pool = http2_->stats();
+    stats.http2 = {.connections = pool.connections,
+                   .streams = pool.streams,
+                   .reuses = pool.reuses,
+                   .refusals = pool.refusals,
+                   .closed = pool.closed};
+  }
   std::ranges::transform(connects_failed_, stats.connects_failed.begin(),
                          [](const auto& counter) { return counter.load(std::memory_order_relaxed); });
   return stats;
