@@ -67,7 +67,7 @@ H2Request* H2Peer::read_some() {
     if (frame->type == kSettings && !ack) this->frame(kSettings, kAck, 0, {});
     if (frame->type == kPing && !ack) this->frame(kPing, kAck, 0, frame->payload);
     if (frame->type == kPing && ack) ++pings_answered_;
-    if (frame->stream == 0) continue;
+    if (frame->stream == 0) return &connection_;
     H2Request& of = requests_[frame->stream];
     of.id = frame->stream;
     if (frame->type == kHeaders) (of.fields.empty() ? of.fields : of.trailers) = inflate(frame->payload);

@@ -84,7 +84,8 @@ class H2Peer {
   // Reads on until a request is complete, answering settings and pings, and
   // giving the client's body as much window as it uses where `generous`.
   std::optional<H2Request> read_request();
-  // Reads one frame into the requests; which of them it was for, or null.
+  // Reads one frame; the request that it was for, one without a number where it
+  // was for the connection, null where the client has gone.
   H2Request* read_some();
   // Reads until the client has gone.
   void linger();
@@ -112,6 +113,7 @@ class H2Peer {
   bool generous_ = true;
   std::size_t pings_answered_ = 0;
   std::map<std::uint32_t, H2Request> requests_;
+  H2Request connection_;  // stands for none
 };
 
 // Answers each request with this body; the script of a good server.

@@ -380,7 +380,7 @@ TEST(Http2ClientHostile, SettingsThatShrinkTheWindowBelowWhatIsSentAreHeeded) {
     const Answer answer = co_await fetch(context, client, {.method = "POST"}, &sent);
     EXPECT_EQ(answer.body, "thanks") << answer.text();
   }));
-  EXPECT_EQ(body, text);
+  EXPECT_TRUE(body == text) << body.size();
 }
 
 TEST(Http2ClientHostile, APeerThatNeverAnswersIsFoundOutByAPing) {
