@@ -48,7 +48,7 @@ struct Outgoing;
 // What is spoken with an upstream.
 enum class Protocol : std::uint8_t {
   http1,
-  http2,      // from the first byte on: the upstream is known to speak it (RFC 9113 section 3.3)
+  http2,      // from the first byte on (RFC 9113 section 3.3); over TLS it must be agreed on
   automatic,  // what a TLS handshake agrees on; HTTP/1.1 without TLS
 };
 
@@ -106,8 +106,13 @@ class Client {
   struct Options {
     // How many connections, and for how long.
     ConnectionPool::Options pool = {};
-    // For the TCP handshake: a lost SYN is sent again after 1 s and 3 s.
+    // For the handshakes of TCP and TLS: a lost SYN is sent again after 1 s and 3 s.
     Duration connect_timeout = 2s;
+    // Speaks TLS. It outlives the client. Null: clear text.
+    net::TlsClientContext* tls = nullptr;
+    // Whom the upstream has to be: asked for by SNI, held against its certificate,
+    // and in Host where a request has none. Empty: its address.
+    std::string server_name = {};
     // What a response may bring. `target` is without meaning. A body is passed
     // on as it comes, so that its limit is far away: 1 TiB.
     Parser::Limits response = {.body = Bytes{1ull << 40}};
@@ -116,6 +121,7 @@ class Client {
     // The largest piece of a body that is handed out; one buffer for each
     // connection. At least 1 KiB.
     Bytes read_buffer = kibibytes(16);
+    // Over TLS, `tls` offers "h2" by ALPN where this allows HTTP/2.
     Protocol protocol = Protocol::http1;
     Http2 http2 = {};
   };
@@ -163,10 +169,12 @@ class Client {
   //
   // Errors:
   //   disconnected  refused, reset, timed_out (connect), closed (before the
-  //                 head was complete)
-  //   invalid       malformed, too_large: the response; `where` is the
+  //                 head was complete); certificate, handshake: the upstream's word
+  //   invalid       certificate, handshake: TLS with the upstream, see Socket;
+  //                 malformed, too_large: the response; `where` is the
   //                 refusal's label. Or the request: `where` says "request"
-  //   unsupported   CONNECT
+  //   unsupported   CONNECT; "HTTP/2", "HTTP/1.1": a TLS handshake agreed on the
+  //                 other
   //   overloaded    at_limit (connections_max; over HTTP/2 also the upstream's
   //                 REFUSED_STREAM), throttled (its ENHANCE_YOUR_CALM), system
   //                 (descriptors, ports)
@@ -202,14 +210,21 @@ class Client {
  private:
   core::task<Result<net::Socket>> connect(core::Context& context);
   core::task<Result<>> open(core::Context& context, ConnectionPool::Lease& lease);
+  void fill(ConnectionPool::Lease& lease, net::Socket socket);
+  core::task<Result<ClientResponse>> send_http1(core::Context& context, const internal::Outgoing& request,
+                                                ConnectionPool::Lease lease);
   core::task<Result<ClientResponse>> send_http2(core::Context& context, const internal::Outgoing& request);
   struct Http2Calls;
 
   const net::SocketAddress upstream_;
-  const std::string authority_;  // for Host
+  const std::string server_name_;  // for TLS
+  const std::string authority_;    // for Host
   const Options options_;
   ConnectionPool pool_;
   const std::unique_ptr<internal::H2ClientPool> http2_;  // null: never spoken
+  // By the last connection, where the protocol is automatic. Relaxed: a hint of
+  // what to be prepared for, and whoever connects finds out.
+  std::atomic<bool> agreed_on_http1_{false};
   // Counters are relaxed: they order nothing.
   std::atomic<std::uint64_t> connects_{0};
   std::array<std::atomic<std::uint64_t>, kReasons> connects_failed_{};
