@@ -18,9 +18,9 @@ namespace weir::testing {
 namespace {
 
 using http::Client;
-using http::Protocol;
+using http::ClientProtocol;
 
-Client::Options http2() { return {.protocol = Protocol::http2}; }
+Client::Options http2() { return {.protocol = ClientProtocol::http2}; }
 
 Fetched fetch_h2(const BadUpstream::Script& script, const Client::Options& options = http2(),
                  Duration patience = 10s) {

@@ -20,14 +20,14 @@ namespace weir::testing {
 namespace {
 
 using http::Client;
+using http::ClientProtocol;
 using http::CloseCause;
-using http::Protocol;
 using ::testing::_;
 using ::testing::Contains;
 using ::testing::Not;
 using ::testing::Pair;
 
-constexpr Client::Options kHttp2{.protocol = Protocol::http2};
+const Client::Options kHttp2{.protocol = ClientProtocol::http2};
 
 // Runs it against an upstream with this script.
 template <typename Body>
@@ -194,7 +194,7 @@ TEST(Http2Client, ALongBodyComesWholeThroughSmallWindows) {
                 EXPECT_TRUE(answer.body == text) << answer.text();
                 EXPECT_EQ(answer.length, std::nullopt);
               },
-              {.protocol = Protocol::http2, .http2 = {.stream_window = Bytes{4096}}});
+              {.protocol = ClientProtocol::http2, .http2 = {.stream_window = Bytes{4096}}});
 }
 
 TEST(Http2Client, ABodyIsSentAsTheServerOpensItsWindow) {
@@ -339,12 +339,12 @@ TEST(Http2Client, ARequestThatIsCancelledLeavesTheOthersTheirConnection) {
 }
 
 TEST(Http2Client, AnOldConnectionIsNotUsedAgain) {
-  const Client::Stats stats = run_against(h2_serve("hello"),
-                                          [](core::Context& context, Client& client) -> core::task<> {
-                                            for (int i = 0; i < 3; ++i)
-                                              (void)co_await fetch(context, client, {});
-                                          },
-                                          {.pool = {.lifetime = Duration(1)}, .protocol = Protocol::http2});
+  const Client::Stats stats =
+      run_against(h2_serve("hello"),
+                  [](core::Context& context, Client& client) -> core::task<> {
+                    for (int i = 0; i < 3; ++i) (void)co_await fetch(context, client, {});
+                  },
+                  {.pool = {.lifetime = Duration(1)}, .protocol = ClientProtocol::http2});
   EXPECT_EQ(stats.connects, 3u);
   EXPECT_EQ(stats.http2.closed[static_cast<std::size_t>(CloseCause::lifetime)], 2u);
 }

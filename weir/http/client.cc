@@ -43,8 +43,8 @@ Client::Options sound(Client::Options options) {
 }
 
 std::unique_ptr<H2ClientPool> make_http2_pool(const Client::Options& options) {
-  if (options.protocol == Protocol::http1) return nullptr;
-  if (options.protocol == Protocol::automatic && options.tls == nullptr) return nullptr;
+  if (options.protocol == ClientProtocol::http1) return nullptr;
+  if (options.protocol == ClientProtocol::automatic && options.tls == nullptr) return nullptr;
   return std::make_unique<H2ClientPool>(
       H2ClientPool::Options{.connections_max = options.http2.connections_max,
                             .idle_timeout = options.pool.idle_timeout,
@@ -159,7 +159,7 @@ struct Client::Http2Calls {
     Result<net::Socket> socket = co_await client.connect(context);
     if (!socket) co_return std::unexpected(socket.error());
     if (socket->is_tls() && socket->alpn() != kAlpn) {
-      if (client.options_.protocol == Protocol::http2)
+      if (client.options_.protocol == ClientProtocol::http2)
         co_return fail(ErrorKind::unsupported, Reason::none, "HTTP/2");
       client.agreed_on_http1_.store(true, std::memory_order_relaxed);
       http1 = std::move(*socket);

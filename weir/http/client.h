@@ -46,7 +46,7 @@ struct Outgoing;
 }  // namespace internal
 
 // What is spoken with an upstream.
-enum class Protocol : std::uint8_t {
+enum class ClientProtocol : std::uint8_t {
   http1,
   http2,      // from the first byte on (RFC 9113 section 3.3); over TLS it must be agreed on
   automatic,  // what a TLS handshake agrees on; HTTP/1.1 without TLS
@@ -122,7 +122,7 @@ class Client {
     // connection. At least 1 KiB.
     Bytes read_buffer = kibibytes(16);
     // Over TLS, `tls` offers "h2" by ALPN where this allows HTTP/2.
-    Protocol protocol = Protocol::http1;
+    ClientProtocol protocol = ClientProtocol::http1;
     Http2 http2 = {};
   };
 
