@@ -5,7 +5,7 @@
 #   *.cc                  library    weir_<room>
 #   *_test.cc             gtest      weir_<room>_test
 #   *_bench.cc            benchmark  weir_<room>_bench
-#   <thing>_fuzz.cc       fuzzer     weir_<room>_<thing>_fuzz       (preset fuzz)
+#   <thing>_fuzz.cc       fuzzer     weir_<room>_<thing>_fuzz       (preset asan)
 #                         replay     weir_<room>_<thing>_replay     (every other preset)
 #   *.h, internal/*.h     must each compile alone: target weir_headers
 #
@@ -106,7 +106,7 @@ function(weir_internal_headers room headers libs)
 endfunction()
 
 function(weir_tests room test sources libs)
-  if(NOT sources OR NOT WEIR_TESTS OR WEIR_FUZZ)
+  if(NOT sources OR NOT WEIR_TESTS)
     return()
   endif()
   add_executable(${test} ${sources})
@@ -119,7 +119,7 @@ function(weir_tests room test sources libs)
 endfunction()
 
 function(weir_benches room sources libs)
-  if(NOT sources OR NOT benchmark_FOUND OR WEIR_FUZZ)
+  if(NOT sources OR NOT benchmark_FOUND)
     return()
   endif()
   add_executable(${room}_bench ${sources})
