@@ -89,7 +89,7 @@ build() {
 }
 
 is_preset() {
-  case "$1" in release | dev | asan | tsan | fuzz) ;; *) return 1 ;; esac
+  case "$1" in release | dev | asan | tsan) ;; *) return 1 ;; esac
 }
 
 # run_tests <preset> [ctest option]...: adds to tests_passed and tests_failed;
