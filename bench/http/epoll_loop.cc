@@ -67,7 +67,8 @@ void serve(int listener) {
       const int fd = events[static_cast<std::size_t>(i)].data.fd;
       if (fd != listener) {
         answer(fd);
-      } else if (const int accepted = accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC); accepted >= 0) {
+      } else if (const int accepted = accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+                 accepted >= 0) {
         watch(epoll, accepted);
       }
     }

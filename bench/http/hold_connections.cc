@@ -83,9 +83,9 @@ class Holder {
     target.sin_family = AF_INET;
     target.sin_port = htons(options_.port);
     target.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const bool begun = bind(fd, reinterpret_cast<const sockaddr*>(&source), sizeof source) == 0 &&
-                       (connect(fd, reinterpret_cast<const sockaddr*>(&target), sizeof target) == 0 ||
-                        errno == EINPROGRESS);
+    const bool begun =
+        bind(fd, reinterpret_cast<const sockaddr*>(&source), sizeof source) == 0 &&
+        (connect(fd, reinterpret_cast<const sockaddr*>(&target), sizeof target) == 0 || errno == EINPROGRESS);
     epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLET, .data = {.fd = fd}};
     if (!begun || epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) {
       close(fd);
@@ -121,7 +121,8 @@ class Holder {
     std::array<char, 1024> reply;
     const ssize_t got = recv(fd, reply.data(), reply.size(), 0);
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
-    if (got <= 0) return give_up(fd, got < 0 && !asked_[static_cast<std::size_t>(fd)] ? counts_.refused : counts_.closed);
+    if (got <= 0)
+      return give_up(fd, got < 0 && !asked_[static_cast<std::size_t>(fd)] ? counts_.refused : counts_.closed);
     if (!std::string_view(reply.data(), static_cast<std::size_t>(got)).starts_with("HTTP/1.1 200"))
       return give_up(fd, counts_.refused);
     ++answered;

@@ -94,8 +94,8 @@ Result<std::vector<net::Listener>> open_listeners(const net::SocketAddress& addr
   if (!share_port) return net::open_on_every_processor(address);
   std::vector<net::Listener> listeners;
   for (unsigned processor = 0; processor < core::Runtime::current().processors(); ++processor) {
-    auto listener = net::Listener::open(
-        address, {.sharing = net::Listener::Sharing::joins, .processor = processor});
+    auto listener =
+        net::Listener::open(address, {.sharing = net::Listener::Sharing::joins, .processor = processor});
     if (!listener) return std::unexpected(listener.error());
     listeners.push_back(std::move(*listener));
   }
