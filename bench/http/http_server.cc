@@ -2,6 +2,7 @@
 // handlers, with no gateway around it.
 //
 //   bench_http_server --listen 127.0.0.1:8080 [--connections N] [--share-port]
+//                     [--tls-listen 127.0.0.1:8443 --certificate FILE --key FILE]
 //   GET /plaintext     13 bytes
 //   GET /json          a small object, written anew for each reply
 //   GET /heavy?ms=100  the same as /plaintext after so much processor time
@@ -11,6 +12,7 @@
 #include <charconv>
 #include <csignal>
 #include <cstdio>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +23,7 @@
 #include "weir/core/signals.h"
 #include "weir/http/server.h"
 #include "weir/net/listener.h"
+#include "weir/net/tls_server_context.h"
 
 namespace weir::bench {
 namespace {
@@ -32,6 +35,9 @@ struct Options {
   std::uint64_t connections = 20'000;
   unsigned processors = 0;
   bool share_port = false;
+  std::string tls_listen = {};  // HTTP/2 and 1.1 over TLS as well; empty: no
+  std::string certificate = {};
+  std::string key = {};
 };
 
 Duration thread_time() {
@@ -89,10 +95,12 @@ class Handlers final : public http::Handler {
   }
 };
 
+using Listeners = std::vector<net::Listener>;
+
 // By a task.
-Result<std::vector<net::Listener>> open_listeners(const net::SocketAddress& address, bool share_port) {
+Result<Listeners> open_listeners(const net::SocketAddress& address, bool share_port) {
   if (!share_port) return net::open_on_every_processor(address);
-  std::vector<net::Listener> listeners;
+  Listeners listeners;
   for (unsigned processor = 0; processor < core::Runtime::current().processors(); ++processor) {
     auto listener =
         net::Listener::open(address, {.sharing = net::Listener::Sharing::joins, .processor = processor});
@@ -107,9 +115,27 @@ core::task<> stop_at_signal(core::Context& context, core::SignalSet& signals, ht
   server.drain();
 }
 
-core::task<Result<>> serve(core::Scope& root, const net::SocketAddress& address, bool share_port,
-                           http::Server& server) {
-  auto listeners = open_listeners(address, share_port);
+struct Addresses {
+  net::SocketAddress clear;
+  net::SocketAddress over_tls = {};
+  const net::TlsServerContext* tls = nullptr;  // null: clear text alone
+  bool share_port = false;
+};
+
+Result<Listeners> open_all(const Addresses& addresses) {
+  auto listeners = open_listeners(addresses.clear, addresses.share_port);
+  if (!listeners || addresses.tls == nullptr) return listeners;
+  auto others = open_listeners(addresses.over_tls, addresses.share_port);
+  if (!others) return others;
+  for (net::Listener& listener : *others) {
+    listener.set_tls(addresses.tls);
+    listeners->push_back(std::move(listener));
+  }
+  return listeners;
+}
+
+core::task<Result<>> serve(core::Scope& root, const Addresses& addresses, http::Server& server) {
+  auto listeners = open_all(addresses);
   if (!listeners) co_return std::unexpected(listeners.error());
   auto signals = core::SignalSet::open({SIGINT, SIGTERM});
   if (!signals) co_return std::unexpected(signals.error());
@@ -124,11 +150,29 @@ core::task<Result<>> serve(core::Scope& root, const net::SocketAddress& address,
   });
 }
 
+// False, and it has been said: of no use.
+bool read_address(const char* option, const std::string& text, net::SocketAddress& out) {
+  const auto address = net::SocketAddress::parse(text);
+  if (address) out = *address;
+  if (!address) std::fprintf(stderr, "bench_http_server: %s: %s is no host:port\n", option, text.c_str());
+  return address.has_value();
+}
+
 int run(const Options& options) {
-  const auto address = net::SocketAddress::parse(options.listen);
-  if (!address) {
-    std::fprintf(stderr, "bench_http_server: --listen: %s is no host:port\n", options.listen.c_str());
-    return 2;
+  Addresses addresses{.clear = {}, .share_port = options.share_port};
+  if (!read_address("--listen", options.listen, addresses.clear)) return 2;
+  std::unique_ptr<net::TlsServerContext> tls;
+  if (!options.tls_listen.empty()) {
+    if (!read_address("--tls-listen", options.tls_listen, addresses.over_tls)) return 2;
+    auto loaded = net::TlsServerContext::load(
+        {.certificates = {{.chain_file = options.certificate, .key_file = options.key}},
+         .alpn = {"h2", "http/1.1"}});
+    if (!loaded) {
+      std::fprintf(stderr, "bench_http_server: %s\n", loaded.error().text().c_str());
+      return 2;
+    }
+    tls = std::move(*loaded);
+    addresses.tls = tls.get();
   }
   core::SignalSet::block({SIGINT, SIGTERM});
   core::Limit connections({.name = "connections", .limit = options.connections});
@@ -138,9 +182,8 @@ int run(const Options& options) {
   http::Server server(settings, handlers, connections);
   // What computes for long is what is measured, and no news.
   core::Runtime runtime({.processors = options.processors, .on_stuck = [](const core::StuckReport&) {}});
-  const Result<> done = runtime.run([&](core::Scope& root) -> core::task<Result<>> {
-    return serve(root, *address, options.share_port, server);
-  });
+  const Result<> done =
+      runtime.run([&](core::Scope& root) -> core::task<Result<>> { return serve(root, addresses, server); });
   if (done) return 0;
   std::fprintf(stderr, "bench_http_server: %s\n", done.error().message().c_str());
   return 1;
@@ -157,6 +200,10 @@ int main(int count, char** words) {
       ->check(CLI::Range(1u, 1'000'000u))
       ->capture_default_str();
   app.add_option("--processors", options.processors, "0: what the machine has")->check(CLI::Range(0u, 256u));
+  auto* over_tls =
+      app.add_option("--tls-listen", options.tls_listen, "host:port for HTTP/2 and 1.1 over TLS");
+  over_tls->needs(app.add_option("--certificate", options.certificate, "PEM"));
+  over_tls->needs(app.add_option("--key", options.key, "PEM"));
   app.add_flag("--share-port", options.share_port, "Other processes listen on it as well");
   CLI11_PARSE(app, count, words);
   return weir::bench::run(options);

@@ -30,7 +30,8 @@ start_server() {
 }
 
 start_server_weir() {
-  start weir "$root/build/release/bin/bench_http_server" --listen "127.0.0.1:$port"
+  start weir "$root/build/release/bin/bench_http_server" --listen "127.0.0.1:$port" \
+    --tls-listen "127.0.0.1:${tls_port[weir]}" --certificate "$bench_dir/bench.crt" --key "$bench_dir/bench.key"
 }
 
 start_server_nginx() {

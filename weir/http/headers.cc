@@ -66,6 +66,18 @@ bool Headers::add(std::string_view name, std::string_view value) {
   return true;
 }
 
+bool Headers::copy(const Headers& from, std::size_t index) {
+  const Field field = from[index];
+  if (&from == this) return add(field.name, field.value);
+  if (fields_.size() >= kFieldsMax) return false;
+  if (arena_.size() + field.name.size() + field.value.size() > kBytesMax) return false;
+  begin_field();
+  append_name(field.name);
+  append_value(field.value);
+  end_field();
+  return true;
+}
+
 bool Headers::set(std::string_view name, std::string_view value) {
   if (is_own(name) || is_own(value)) return set(std::string(name), std::string(value));
   if (!is_token(name)) return false;
@@ -86,6 +98,11 @@ void Headers::clear() {
   arena_.clear();
   fields_.clear();
   wire_bytes_ = 0;
+}
+
+void Headers::reserve(std::size_t fields, std::size_t bytes) {
+  fields_.reserve(std::min(fields, kFieldsMax));
+  arena_.reserve(std::min(bytes, kBytesMax));
 }
 
 void Headers::shrink(std::size_t bytes) {
