@@ -21,6 +21,16 @@ bool is_hop_by_hop(std::string_view name) {
   });
 }
 
+// Whether a Connection field lists more than how long the connection stays, as
+// nearly none does.
+bool names_fields(const http::Headers& headers) {
+  const auto first = headers.get("connection");
+  if (!first) return false;
+  const bool plain =
+      http::equals_ignoring_case(*first, "keep-alive") || http::equals_ignoring_case(*first, "close");
+  return !plain || headers.get_all("connection").size() > 1;
+}
+
 // `address` as RFC 7239 wants a node: an IPv6 address in brackets and quotes.
 void append_node(const net::SocketAddress& peer, std::string& out) {
   const std::string host = peer.host();
@@ -48,7 +58,7 @@ void append_to_list(http::Headers& headers, std::string_view name, std::string_v
 Forwarding::Forwarding(std::string_view pseudonym) : pseudonym_(pseudonym) {}
 
 void Forwarding::copy_end_to_end(const http::Headers& in, http::Headers& out) const {
-  const bool names_others = in.get("connection").has_value();
+  const bool names_others = names_fields(in);
   out.reserve(in.size() + kFieldsAdded, in.bytes() + kBytesAdded);
   for (std::size_t i = 0; i < in.size(); ++i) {
     const std::string_view name = in[i].name;
