@@ -61,7 +61,7 @@ TEST(ConfigMistakes, UnknownKeys) {
        {"2:1: error: unknown key \"lissten\" at the top level; did you mean \"listen\"?"}},
       {"listen:",
        "colour:",
-       {"2:1: error: unknown key \"colour\" at the top level; known here: service, listen, admin, bounds, "
+       {"2:1: error: unknown key \"colour\" at the top level; known here: service, listen, admin, tls, bounds, "
         "upstreams, "
         "routes, server, drain"}},
       {"because: b }\n  tenant",
@@ -88,11 +88,11 @@ TEST(ConfigMistakes, UnknownKeys) {
         "upstreams, routes, server, drain"}},
       {"routes:",
        "\"\\e[31m\": 1\nroutes:",
-       {"9:1: error: unknown key \"\\x1b[31m\" at the top level; known here: service, listen, admin, bounds, "
+       {"9:1: error: unknown key \"\\x1b[31m\" at the top level; known here: service, listen, admin, tls, bounds, "
         "upstreams, routes, server, drain"}},
       {"routes:",
        "<<: { a: 1 }\nroutes:",
-       {"9:1: error: unknown key \"<<\" at the top level; known here: service, listen, admin, bounds, "
+       {"9:1: error: unknown key \"<<\" at the top level; known here: service, listen, admin, tls, bounds, "
         "upstreams, "
         "routes, server, drain"}},
       {"routes:", "[a]: 1\nroutes:", {"9:1: error: a key at the top level must be a word, is a list"}},
@@ -453,7 +453,7 @@ TEST(ConfigMistakes, OfSyntaxEndTheReadingButNotWhatCameBefore) {
        {"6:19: error: a '{' before this place is not closed; end the map with '}'"}},
       {"upstreams:",
        "defaults: &d { inflight: 1 }\nupstreams:",
-       {"7:1: error: unknown key \"defaults\" at the top level; known here: service, listen, admin, bounds, "
+       {"7:1: error: unknown key \"defaults\" at the top level; known here: service, listen, admin, tls, bounds, "
         "upstreams, routes, server, drain",
         "7:11: error: anchors (&name) are not supported; take it away"}},
   });

@@ -34,17 +34,20 @@ void check_addresses(const Draft& draft, Diagnostics& findings) {
     findings.error(later, {fmt::format("listen and admin are both at {}", config.admin.text()),
                            "give each a port of its own"});
   }
-  const auto leads_here = [&config](const HostPort& target) {
+  // Which of this gateway's own addresses is meant; null: none.
+  const auto own = [&config](const HostPort& target) -> const HostPort* {
+    if (leads_to(target, config.listen)) return &config.listen;
     const bool tls_too = config.tls && config.tls->listen;
-    return leads_to(target, config.listen) || (tls_too && leads_to(target, *config.tls->listen));
+    return tls_too && leads_to(target, *config.tls->listen) ? &*config.tls->listen : nullptr;
   };
   for (std::size_t i = 0; i < config.upstreams.size(); ++i) {
     const UpstreamConfig& upstream = config.upstreams[i];
-    if (!draft.upstreams[i].url || !leads_here(upstream.url.address)) continue;
-    findings.error(draft.upstreams[i].url.place,
-                   {fmt::format("upstream {} is this gateway's own address {}", in_quotes(upstream.name),
-                                upstream.url.address.text()),
-                    "requests would go round until the bound is full: name the service behind it"});
+    const HostPort* const meant = own(upstream.url.address);
+    if (!draft.upstreams[i].url || meant == nullptr) continue;
+    findings.error(
+        draft.upstreams[i].url.place,
+        {fmt::format("upstream {} is this gateway's own address {}", in_quotes(upstream.name), meant->text()),
+         "requests would go round until the bound is full: name the service behind it"});
   }
 }
 
