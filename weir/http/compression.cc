@@ -140,8 +140,8 @@ bool Compression::Side::begin() {
   if (to_.request().method == "HEAD") return true;
   if (owner_.streams_.fetch_add(1, std::memory_order_relaxed) < owner_.options_.streams_max) {
     const bool gzip = coding_ == ContentCoding::gzip;
-    compressor_ = internal::make_compressor(
-        coding_, gzip ? owner_.options_.gzip_level : owner_.options_.brotli_level);
+    compressor_ =
+        internal::make_compressor(coding_, gzip ? owner_.options_.gzip_level : owner_.options_.brotli_level);
   }
   if (compressor_) {
     buffer_.resize(kBufferBytes);

@@ -51,8 +51,8 @@ class Compression {
     std::vector<std::string> more_types = {};
   };
   struct Stats {
-    std::uint64_t compressed;    // replies
-    std::uint64_t bytes_in;      // of them
+    std::uint64_t compressed;  // replies
+    std::uint64_t bytes_in;    // of them
     std::uint64_t bytes_out;
     std::uint64_t over_streams;  // went out as they were, because of streams_max
   };

@@ -50,8 +50,8 @@ Plan plan_of(const std::vector<ByteRange>& parts, std::uint64_t size, ResponseHe
   Plan plan;
   for (const ByteRange& part : parts) {
     std::string before = plan.pieces.empty() ? "--" : "\r\n--";
-    before += boundary + "\r\nContent-Type: " + type +
-              "\r\nContent-Range: " + content_range(part, size) + "\r\n\r\n";
+    before += boundary + "\r\nContent-Type: " + type + "\r\nContent-Range: " + content_range(part, size) +
+              "\r\n\r\n";
     plan.pieces.push_back({std::move(before), part});
   }
   plan.after = "\r\n--" + boundary + "--\r\n";
@@ -61,7 +61,8 @@ Plan plan_of(const std::vector<ByteRange>& parts, std::uint64_t size, ResponseHe
 
 core::task<Result<>> send_range(Exchange& exchange, Content& content, ByteRange range) {
   while (range.size > 0) {
-    const auto piece = co_await content.read(exchange.context(), range.first, std::min(range.size, kPieceBytes));
+    const auto piece =
+        co_await content.read(exchange.context(), range.first, std::min(range.size, kPieceBytes));
     if (!piece) {
       exchange.abort();
       co_return std::unexpected(piece.error());

@@ -27,10 +27,10 @@
 namespace weir::http {
 
 struct ServerEvent {
-  std::string_view data = {};              // lines end with LF, CR or both
-  std::string_view event = {};             // its type; empty: "message"
+  std::string_view data = {};               // lines end with LF, CR or both
+  std::string_view event = {};              // its type; empty: "message"
   std::optional<std::string_view> id = {};  // what the client comes back with; empty: it forgets the last
-  Duration retry = {};                     // how long it waits before it comes back; 0: as before
+  Duration retry = {};                      // how long it waits before it comes back; 0: as before
 };
 
 class EventStream {

@@ -1,5 +1,6 @@
 #include "weir/http/http_date.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdio>
@@ -76,10 +77,10 @@ Clock clock_of(Pieces& pieces) {
 std::optional<Seconds> instant(const Pieces& pieces, int y, unsigned m, unsigned d, const Clock& clock) {
   if (!pieces.done()) return std::nullopt;
   const year_month_day date{year(y), month(m), day(d)};
-  // 60 is a leap second; it is taken for the one after.
+  // 60 is a leap second; it is taken for the one before.
   if (!date.ok() || clock.hour > 23 || clock.minute > 59 || clock.second > 60) return std::nullopt;
   return std::chrono::sys_days(date) + std::chrono::hours(clock.hour) + std::chrono::minutes(clock.minute) +
-         std::chrono::seconds(clock.second);
+         std::chrono::seconds(std::min(clock.second, 59u));
 }
 
 std::optional<Seconds> parse_fixed(std::string_view text) {

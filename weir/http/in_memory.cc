@@ -22,8 +22,10 @@ bool is_connections_own(std::string_view name) {
 core::task<Result<std::span<const std::byte>>> InMemoryExchange::Body::next(core::Context& context) {
   if (context.cancelled()) co_return fail(ErrorKind::cancelled);
   const auto rest = std::as_bytes(std::span(from_.body)).subspan(at_);
-  if (rest.empty() && from_.body_error.kind != ErrorKind::internal) co_return std::unexpected(from_.body_error);
-  const auto piece = rest.first(std::min(rest.size(), from_.body_piece == 0 ? rest.size() : from_.body_piece));
+  if (rest.empty() && from_.body_error.kind != ErrorKind::internal)
+    co_return std::unexpected(from_.body_error);
+  const auto piece =
+      rest.first(std::min(rest.size(), from_.body_piece == 0 ? rest.size() : from_.body_piece));
   at_ += piece.size();
   co_return piece;
 }
@@ -148,9 +150,8 @@ InMemoryReply ask(Handler& handler, InMemoryRequest request) {
   InMemoryReply reply;
   core::Simulation simulation({.seed = 1});
   core::Runtime runtime({.processors = 1, .simulation = &simulation});
-  const Result<> ran = runtime.run([&](core::Scope& root) {
-    return ask_within(root.context(), handler, std::move(request), reply);
-  });
+  const Result<> ran = runtime.run(
+      [&](core::Scope& root) { return ask_within(root.context(), handler, std::move(request), reply); });
   WEIR_CHECK(ran, "a simulation runs to its end");
   return reply;
 }

@@ -62,10 +62,10 @@ struct InMemoryReply {
   Headers headers;
   std::string body;
   Headers trailers;
-  std::size_t writes = 0;   // pieces that the body came in
+  std::size_t writes = 0;  // pieces that the body came in
   std::size_t flushes = 0;
-  bool complete = false;    // it was ended, and not cut off
-  bool failed = false;      // the handler threw
+  bool complete = false;  // it was ended, and not cut off
+  bool failed = false;    // the handler threw
 
   std::string header(std::string_view name) const { return std::string(headers.get(name).value_or("")); }
 };

@@ -122,10 +122,10 @@ JsonDocument::~JsonDocument() = default;
 
 Result<JsonDocument> JsonDocument::parse(std::string_view text, const JsonLimits& limits) {
   if (text.size() > limits.bytes.count) return fail(ErrorKind::invalid, Reason::too_large, "body");
-  return parse(std::string(text), limits);
+  return parse_own(std::string(text), limits);
 }
 
-Result<JsonDocument> JsonDocument::parse(std::string&& text, const JsonLimits& limits) {
+Result<JsonDocument> JsonDocument::parse_own(std::string text, const JsonLimits& limits) {
   const std::size_t size = text.size();
   if (size > limits.bytes.count) return fail(ErrorKind::invalid, Reason::too_large, "body");
   auto state = std::make_unique<State>();
@@ -152,7 +152,7 @@ core::task<Result<JsonDocument>> read_json(Exchange& exchange, JsonLimits limits
   Result<std::string> text =
       co_await read_body(exchange.body(), exchange.context(), limits.bytes, simdjson::SIMDJSON_PADDING);
   if (!text) co_return std::unexpected(text.error());
-  co_return JsonDocument::parse(std::move(*text), limits);
+  co_return JsonDocument::parse_own(std::move(*text), limits);
 }
 
 }  // namespace weir::http

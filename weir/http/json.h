@@ -90,7 +90,7 @@ class JsonDocument {
   static Result<JsonDocument> parse(std::string_view text, const JsonLimits& limits);
   static Result<JsonDocument> parse(std::string_view text) { return parse(text, JsonLimits{}); }
   // The same of a text that it takes.
-  static Result<JsonDocument> parse(std::string&& text, const JsonLimits& limits);
+  static Result<JsonDocument> parse_own(std::string text, const JsonLimits& limits);
 
   JsonDocument(JsonDocument&&) noexcept;
   JsonDocument& operator=(JsonDocument&&) noexcept;

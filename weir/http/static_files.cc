@@ -40,8 +40,8 @@ using Codings = std::array<ContentCoding, 3>;
 Codings codings_for(const Headers& headers) {
   static constexpr std::array kOffers = {ContentCoding::brotli, ContentCoding::gzip};
   const ContentCoding best = choose_coding(headers, kOffers);
-  const ContentCoding other = choose_coding(
-      headers, std::span(kOffers).subspan(best == ContentCoding::brotli ? 1 : 0, 1));
+  const ContentCoding other =
+      choose_coding(headers, std::span(kOffers).subspan(best == ContentCoding::brotli ? 1 : 0, 1));
   if (best == ContentCoding::identity) return {};
   return {best, other, ContentCoding::identity};
 }
@@ -71,8 +71,9 @@ bool is_absent(const Error& error) {
     case ENFILE:
     case ENOMEM:
     case EIO: return false;
-    default: return error.kind != ErrorKind::overloaded && error.kind != ErrorKind::cancelled &&
-                    error.kind != ErrorKind::deadline;
+    default:
+      return error.kind != ErrorKind::overloaded && error.kind != ErrorKind::cancelled &&
+             error.kind != ErrorKind::deadline;
   }
 }
 
@@ -123,7 +124,10 @@ class FileContent final : public Content {
 
 struct StaticFiles::State {
   State(Options o, core::Limit& limit, FileRoot folder)
-      : options(std::move(o)), reads(limit), root(std::move(folder)), cache(options.open_files, options.valid_for) {}
+      : options(std::move(o)),
+        reads(limit),
+        root(std::move(folder)),
+        cache(options.open_files, options.valid_for) {}
 
   const Options options;
   core::Limit& reads;
@@ -194,8 +198,8 @@ core::task<Result<>> StaticFiles::serve(Exchange& exchange, const PathParams& pa
   }
   if (!options.cache_control.empty()) head.headers.add("Cache-Control", options.cache_control);
   FileContent content(served.file, state_->reads);
-  co_return co_await respond_content(
-      exchange, head, {.etag = served.etag, .last_modified = served.file.modified()}, content);
+  co_return co_await respond_content(exchange, head,
+                                     {.etag = served.etag, .last_modified = served.file.modified()}, content);
 }
 
 }  // namespace weir::http

@@ -36,8 +36,8 @@ class StaticFiles {
   enum class Links : std::uint8_t { refuse, follow_within };
 
   struct Options {
-    std::string root;                // the folder; no default
-    std::string parameter = "path";  // of the route's pattern: "{path...}"
+    std::string root;                  // the folder; no default
+    std::string parameter = "path";    // of the route's pattern: "{path...}"
     std::string index = "index.html";  // of a folder; empty: a folder is 404
     Links links = Links::refuse;
     bool precompressed = true;       // look for .br and .gz

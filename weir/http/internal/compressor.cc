@@ -42,10 +42,10 @@ class Gzip final : public Compressor {
     stream_.avail_in = static_cast<uInt>(given);
     stream_.next_out = reinterpret_cast<Bytef*>(out.data());
     stream_.avail_out = static_cast<uInt>(room);
-    const int flush = given < in.size()          ? Z_NO_FLUSH
-                      : until == Until::ended    ? Z_FINISH
+    const int flush = given < in.size()         ? Z_NO_FLUSH
+                      : until == Until::ended   ? Z_FINISH
                       : until == Until::flushed ? Z_SYNC_FLUSH
-                                                 : Z_NO_FLUSH;
+                                                : Z_NO_FLUSH;
     const int result = deflate(&stream_, flush);
     WEIR_CHECK(result != Z_STREAM_ERROR, "the stream is whole");
     const Step step{.taken = given - stream_.avail_in, .made = room - stream_.avail_out, .done = false};

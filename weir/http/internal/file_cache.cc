@@ -5,7 +5,7 @@ namespace weir::http::internal {
 std::shared_ptr<const ServedFile> FileCache::find(const std::string& key, TimePoint now) {
   const std::lock_guard guard(mutex_);
   const auto place = places_.find(key);
-  if (place == places_.end() || now - place->second->seen > valid_for_) return nullptr;
+  if (place == places_.end() || now - place->second->seen >= valid_for_) return nullptr;
   entries_.splice(entries_.begin(), entries_, place->second);
   return place->second->file;
 }

@@ -6,9 +6,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
-#include <array>
 #include <utility>
 
 namespace weir::http::internal {
@@ -41,10 +41,10 @@ OwnedFd::~OwnedFd() {
 
 std::string OpenFile::etag(std::string_view suffix) const {
   std::array<char, 80> text{};
-  const int size = std::snprintf(text.data(), text.size(), "\"%llx-%llx-%llx", static_cast<unsigned long long>(inode),
-                                 static_cast<unsigned long long>(modified_ns),
-                                 static_cast<unsigned long long>(this->size));
-  return std::string(text.data(), static_cast<std::size_t>(size)).append(suffix) + "\"";
+  const int length =
+      std::snprintf(text.data(), text.size(), "\"%llx-%llx-%llx", static_cast<unsigned long long>(inode),
+                    static_cast<unsigned long long>(modified_ns), static_cast<unsigned long long>(size));
+  return std::string(text.data(), static_cast<std::size_t>(length)).append(suffix) + "\"";
 }
 
 Result<FileRoot> FileRoot::open(const std::string& path, Links links) {
@@ -91,7 +91,7 @@ Result<OpenFile> FileRoot::open_file(const std::string& path, bool& is_folder) c
   if (fd < 0 && (errno == ENOSYS || errno == EPERM)) fd = open_by_steps(path.c_str());
   file.fd = OwnedFd(fd);
   if (fd < 0) return std::unexpected(system_error(errno, "static file"));
-  struct stat facts {};
+  struct stat facts{};
   if (::fstat(fd, &facts) != 0) return std::unexpected(system_error(errno, "static file"));
   if (!S_ISREG(facts.st_mode)) {
     is_folder = S_ISDIR(facts.st_mode);
