@@ -12,9 +12,9 @@
 // What is written comes out when there is enough of it, and at each flush() whatever
 // there is: a handler that streams flushes where its client waits (EventStream does).
 //
-// Memory: a stream that is compressed holds at most 272 KiB (gzip) or 3 MiB (brotli at
-// 5; less below) and a buffer of 16 KiB; `streams_max` of them are open at once, and
-// what comes beyond goes out as it is. A reply given as a whole is compressed whole
+// Memory: a stream that is compressed holds at most 262 KiB (gzip), 680 KiB (brotli up
+// to 3) or 1.9 MiB (above), and a buffer of 16 KiB; `streams_max` of them are open at
+// once, and what comes beyond goes out as it is. A reply given as a whole is compressed whole
 // up to 256 KiB, so that its length is known.
 //
 // Any task, several at once. It outlives what it stands around.
@@ -40,8 +40,9 @@ class Compression {
     bool brotli = true;  // rather than gzip, where a client takes both
     // 1 (fast) to 9. zlib's 6 takes half as long again for 1 or 2% less.
     int gzip_level = 5;
-    // 0 (fast) to 9. Up to 4 it is about as fast as gzip's 5, and smaller.
-    int brotli_level = 4;
+    // 0 (fast) to 6. What is above takes ten times the memory, and is for files that
+    // are compressed once.
+    int brotli_level = 3;
     // What is smaller fits a packet either way. Of a reply whose length is known.
     Bytes min = Bytes{1024};
     // Compressed at once. 0: none is.

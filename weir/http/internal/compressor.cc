@@ -4,6 +4,8 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <cstring>
 #include <limits>
 
 #include "weir/base/check.h"
@@ -11,15 +13,24 @@
 namespace weir::http::internal {
 namespace {
 
-// A window of 256 KiB: replies are rarely larger, and each costs its memory.
-constexpr std::uint32_t kBrotliWindowBits = 18;
+// Each costs its memory: with 18 bits it is twice to three times as much.
+constexpr std::uint32_t kBrotliWindowBits = 16;
 // 15 bits of window, and 16 more: zlib's way to say "gzip's header and trailer".
 constexpr int kGzipWindowBits = 15 + 16;
 constexpr int kGzipMemoryLevel = 8;  // zlib's default
 
+// How much was asked for stands before it.
+constexpr std::size_t kSizeBytes = 16;
+
 class Gzip final : public Compressor {
  public:
-  Gzip() = default;
+  Gzip() {
+    stream_.zalloc = [](void* self, uInt items, uInt each) {
+      return allocate(self, std::size_t{items} * each);
+    };
+    stream_.zfree = release;
+    stream_.opaque = this;
+  }
   Gzip(const Gzip&) = delete;
   Gzip& operator=(const Gzip&) = delete;
   ~Gzip() override {
@@ -61,7 +72,7 @@ class Gzip final : public Compressor {
 
 class Brotli final : public Compressor {
  public:
-  Brotli() : state_(BrotliEncoderCreateInstance(nullptr, nullptr, nullptr)) {}
+  Brotli() : state_(BrotliEncoderCreateInstance(allocate, release, this)) {}
   Brotli(const Brotli&) = delete;
   Brotli& operator=(const Brotli&) = delete;
   ~Brotli() override { BrotliEncoderDestroyInstance(state_); }
@@ -100,9 +111,28 @@ std::unique_ptr<Compressor> begun(int level) {
 
 }  // namespace
 
+void* Compressor::allocate(void* self, std::size_t bytes) {
+  auto* const memory = static_cast<std::byte*>(std::malloc(bytes + kSizeBytes));
+  if (memory == nullptr) return nullptr;
+  std::memcpy(memory, &bytes, sizeof bytes);
+  auto* const of = static_cast<Compressor*>(self);
+  of->held_ += bytes;
+  of->peak_ = std::max(of->peak_, of->held_);
+  return memory + kSizeBytes;
+}
+
+void Compressor::release(void* self, void* memory) {
+  if (memory == nullptr) return;
+  std::byte* const begin = static_cast<std::byte*>(memory) - kSizeBytes;
+  std::size_t bytes = 0;
+  std::memcpy(&bytes, begin, sizeof bytes);
+  static_cast<Compressor*>(self)->held_ -= bytes;
+  std::free(begin);
+}
+
 std::unique_ptr<Compressor> make_compressor(ContentCoding coding, int level) {
   if (coding == ContentCoding::gzip) return begun<Gzip>(std::clamp(level, 1, 9));
-  return begun<Brotli>(std::clamp(level, 0, 9));
+  return begun<Brotli>(std::clamp(level, 0, kBrotliLevelMax));
 }
 
 }  // namespace weir::http::internal
