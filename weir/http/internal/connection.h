@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "weir/core/context.h"
@@ -21,6 +22,7 @@
 #include "weir/http/parser.h"
 #include "weir/http/server.h"
 #include "weir/net/socket.h"
+#include "weir/net/tls.h"
 
 namespace weir::http::internal {
 
@@ -31,6 +33,7 @@ class Connection final : public ExchangeSide {
     const Server::Options& options;
     Handler& handler;
     Shard& shard;
+    const net::TlsServerContext* tls = nullptr;  // null: clear text
   };
 
   static core::task<void> serve(Service service, net::Socket socket);
@@ -63,6 +66,8 @@ class Connection final : public ExchangeSide {
 
   Connection(Service service, net::Socket socket);
 
+  // Shakes hands; false: there is nothing to serve.
+  core::task<bool> secure();
   void read();
   core::Descriptor::Readiness request_bytes();
   void on_no_request(const Error& error);
@@ -85,8 +90,9 @@ class Connection final : public ExchangeSide {
   const Service service_;
   net::Socket socket_;
   ConnectionFacts facts_;
-  core::Context request_context_;  // the handler's; cancelled when the client hangs up
-  core::Context idle_context_;     // ends with drain()
+  std::unique_ptr<const net::TlsFacts> tls_facts_;  // whose texts those are
+  core::Context request_context_;                   // the handler's; cancelled when the client hangs up
+  core::Context idle_context_;                      // ends with drain()
   Input input_;
   Output output_;
   RequestHead head_;
