@@ -14,6 +14,7 @@
 #include <string>
 
 #include "weir/base/json_writer.h"
+#include "weir/bounds/bound.h"
 #include "weir/core/sleep.h"
 #include "weir/http/compression.h"
 #include "weir/http/event_stream.h"
@@ -68,7 +69,7 @@ class Notes {
   }
 
   // Each part of the form is a note.
-  core::task<Result<>> import(Exchange& exchange) {
+  core::task<Result<>> take_upload(Exchange& exchange) {
     Result<http::Multipart> form = http::Multipart::of(exchange.request().headers, exchange.body());
     if (!form) co_return std::unexpected(form.error());
     std::size_t taken = 0;
@@ -142,7 +143,7 @@ int main(int argc, char** argv) {
   service.route("GET /notes", http::bind<&Notes::list>(notes));
   service.route("GET /notes/{id}", http::bind<&Notes::show>(notes));
   service.route("POST /notes", http::bind<&Notes::add>(notes));
-  service.route("POST /import", http::bind<&Notes::import>(notes));
+  service.route("POST /import", http::bind<&Notes::take_upload>(notes));
   service.route("GET /events", http::bind<&Notes::watch>(notes));
 
   bounds::Bound reads(

@@ -12,8 +12,8 @@
 // What is written comes out when there is enough of it, and at each flush() whatever
 // there is: a handler that streams flushes where its client waits (EventStream does).
 //
-// Memory: a stream that is compressed holds at most 262 KiB (gzip), 680 KiB (brotli up
-// to 3) or 1.9 MiB (above), and a buffer of 16 KiB; `streams_max` of them are open at
+// Memory: a stream that is compressed holds at most 262 KiB (gzip), 960 KiB (brotli up
+// to 3) or 2.2 MiB (above), and a buffer of 16 KiB; `streams_max` of them are open at
 // once, and what comes beyond goes out as it is. A reply given as a whole is compressed whole
 // up to 256 KiB, so that its length is known.
 //

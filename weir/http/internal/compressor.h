@@ -49,7 +49,7 @@ inline constexpr std::size_t kGzipBytesMax = 262 << 10;
 inline constexpr int kBrotliLevelMax = 6;
 constexpr std::size_t brotli_bytes_max(int level) {
   if (level <= 1) return 360 << 10;
-  return level <= 3 ? 680 << 10 : 1910 << 10;
+  return level <= 3 ? 960 << 10 : 2200 << 10;
 }
 
 // Null: no memory. `level` 1 to 9 (brotli 0 to kBrotliLevelMax).

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <vector>
@@ -30,15 +31,13 @@ std::size_t peak_of(Compressor& compressor, std::string_view in, std::size_t pie
 }
 
 TEST(Compressor, HoldsNoMoreThanItSays) {
-  const std::string in = text(1 << 20);
-  for (const std::size_t piece : {1000, 32'000}) {
-    for (int level = 1; level <= 9; ++level) {
-      EXPECT_LE(peak_of(*make_compressor(ContentCoding::gzip, level), in, piece), kGzipBytesMax) << level;
-    }
-    for (int level = 0; level <= 9; ++level) {
-      const std::size_t most = brotli_bytes_max(std::min(level, kBrotliLevelMax));
-      EXPECT_LE(peak_of(*make_compressor(ContentCoding::brotli, level), in, piece), most) << level;
-    }
+  const std::string in = text(300'000);
+  for (const int level : {1, 9}) {
+    EXPECT_LE(peak_of(*make_compressor(ContentCoding::gzip, level), in, 32'000), kGzipBytesMax) << level;
+  }
+  for (const int level : {1, 3, 4, 9}) {
+    const std::size_t most = brotli_bytes_max(std::min(level, kBrotliLevelMax));
+    EXPECT_LE(peak_of(*make_compressor(ContentCoding::brotli, level), in, 32'000), most) << level;
   }
 }
 
