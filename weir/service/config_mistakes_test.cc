@@ -61,7 +61,8 @@ TEST(ConfigMistakes, UnknownKeys) {
        {"2:1: error: unknown key \"lissten\" at the top level; did you mean \"listen\"?"}},
       {"listen:",
        "colour:",
-       {"2:1: error: unknown key \"colour\" at the top level; known here: service, listen, admin, tls, bounds, "
+       {"2:1: error: unknown key \"colour\" at the top level; known here: service, listen, admin, tls, "
+        "bounds, "
         "upstreams, "
         "routes, server, drain"}},
       {"because: b }\n  tenant",
@@ -74,7 +75,7 @@ TEST(ConfigMistakes, UnknownKeys) {
        "inflight: 50, retries: 3,",
        {"8:58: error: unknown key \"retries\" in upstreams.catalog; known here: url, inflight, timeout, "
         "because, "
-        "connections, queue, retry, budget, breaker, hedge, throttle, cache, singleflight, fallback"}},
+        "connections, tls, queue, retry, budget, breaker, hedge, throttle, cache, singleflight, fallback"}},
       {"match: \"/\",",
        "match: \"/\", pefix: 1,",
        {"10:19: error: unknown key \"pefix\" in routes[0]; known here: match, upstream"}},
@@ -84,11 +85,12 @@ TEST(ConfigMistakes, UnknownKeys) {
       {"routes:",
        "server.connections: 1\nroutes:",
        {"9:1: error: unknown key \"server.connections\" at the top level; known here: service, listen, "
-        "admin, bounds, "
+        "admin, tls, bounds, "
         "upstreams, routes, server, drain"}},
       {"routes:",
        "\"\\e[31m\": 1\nroutes:",
-       {"9:1: error: unknown key \"\\x1b[31m\" at the top level; known here: service, listen, admin, tls, bounds, "
+       {"9:1: error: unknown key \"\\x1b[31m\" at the top level; known here: service, listen, admin, tls, "
+        "bounds, "
         "upstreams, routes, server, drain"}},
       {"routes:",
        "<<: { a: 1 }\nroutes:",
@@ -453,7 +455,8 @@ TEST(ConfigMistakes, OfSyntaxEndTheReadingButNotWhatCameBefore) {
        {"6:19: error: a '{' before this place is not closed; end the map with '}'"}},
       {"upstreams:",
        "defaults: &d { inflight: 1 }\nupstreams:",
-       {"7:1: error: unknown key \"defaults\" at the top level; known here: service, listen, admin, tls, bounds, "
+       {"7:1: error: unknown key \"defaults\" at the top level; known here: service, listen, admin, tls, "
+        "bounds, "
         "upstreams, routes, server, drain",
         "7:11: error: anchors (&name) are not supported; take it away"}},
   });

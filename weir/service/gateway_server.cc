@@ -1,7 +1,6 @@
 #include "weir/service/gateway_server.h"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
@@ -22,11 +21,13 @@
 #include "weir/net/listener.h"
 #include "weir/service/admin.h"
 #include "weir/service/demo_upstream.h"
+#include "weir/service/descriptors.h"
 #include "weir/service/endpoint.h"
 #include "weir/service/footprint.h"
 #include "weir/service/gateway.h"
 #include "weir/service/gateway_metrics.h"
 #include "weir/service/reload.h"
+#include "weir/service/server_options.h"
 #include "weir/service/tls_setup.h"
 
 namespace weir::service {
@@ -61,27 +62,6 @@ std::optional<Addresses> resolve_upstreams(const GatewayConfig& config, const Ga
   }
   if (!complete) return std::nullopt;
   return addresses;
-}
-
-// Every connection in and out is a descriptor; the soft limit is often 1,024.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-http::Server::Options server_options(const GatewayConfig& gateway) {
-  const ServerConfig& config = gateway.server;
-  http::Server::Options options;
-  if (gateway.tls) options.tls_handshake_timeout = gateway.tls->handshake_timeout;
-  options.request = {.head = config.header_bytes,
-                     .fields = config.headers,
-                     .target = config.target_bytes,
-                     .body = config.body_bytes};
-  options.header_timeout = config.header_timeout;
-  options.idle_timeout = config.idle_timeout;
-  return options;
 }
 
 std::uint64_t total_inflight(const GatewayConfig& config) {
@@ -207,12 +187,14 @@ bool GatewayRun::open_all() {
   gateway_.emplace(config_, targets, ledger_, runtime_.processors());
   faults_.add(gateway_->forward_point());
   faults_.add(demo_.answer_point());
+  http::Server::Options server = server_options(config_.server);
+  if (config_.tls) server.tls_handshake_timeout = config_.tls->handshake_timeout;
   public_endpoint_.emplace(ledger_,
                            EndpointOptions{.name = "connections",
                                            .connections = config_.server.connections,
                                            .because = "server.connections",
                                            .each = connection_bytes(config_)},
-                           server_options(config_), *gateway_);
+                           server, *gateway_);
   return open_public() && open(admin_endpoint_, config_.admin);
 }
 
