@@ -41,7 +41,7 @@ core::task<void> send_refusal(http::Exchange& exchange, RefusalReply reply) {
   http::ResponseHead head;
   if (is_grpc(exchange.request().headers)) {
     write_grpc_refusal(reply, head);
-    (void)co_await exchange.respond(head, {});
+    (void)co_await exchange.respond(head, std::string_view());
     co_return;
   }
   head.status = reply.status;
