@@ -37,6 +37,7 @@ constexpr std::array<Row, kRefusals> kTable{{
     {Refusal::handler_failed, {500, "handler_failed", "the request failed here"}},
     {Refusal::no_reply, {500, "no_reply", "the request was left without a reply"}},
     {Refusal::connection_limit, {503, "connection_limit", "as many connections are open as may be"}},
+    {Refusal::plain_text, {400, "plain_text", "TLS is spoken here: https"}},
     {Refusal::h2_protocol, {400, "h2_protocol", "this is against the rules of HTTP/2"}},
     {Refusal::h2_stream_limit, {503, "h2_stream_limit", "as many requests of this connection run as may"}},
     {Refusal::h2_reset_flood, {429, "h2_reset_flood", "too many streams of this connection were reset"}},

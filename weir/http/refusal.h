@@ -41,6 +41,7 @@ enum class Refusal : std::uint8_t {
   handler_failed,  // it threw
   no_reply,        // it returned without one
   connection_limit,
+  plain_text,  // clear text where TLS is spoken; answered in clear text
 
   // HTTP/2's. The client is told by RST_STREAM or GOAWAY, not by the status,
   // which is what the same would get on HTTP/1.

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "weir/core/context.h"
@@ -21,6 +22,7 @@
 #include "weir/http/parser.h"
 #include "weir/http/server.h"
 #include "weir/net/socket.h"
+#include "weir/net/tls.h"
 
 namespace weir::http::internal {
 
@@ -31,6 +33,7 @@ class Connection final : public ExchangeSide {
     const Server::Options& options;
     Handler& handler;
     Shard& shard;
+    const net::TlsServerContext* tls = nullptr;  // null: clear text
   };
 
   static core::task<void> serve(Service service, net::Socket socket);
@@ -63,6 +66,10 @@ class Connection final : public ExchangeSide {
 
   Connection(Service service, net::Socket socket);
 
+  // True: the client speaks HTTP/2. While it may, no byte reaches the parser.
+  bool is_preface();
+  // Shakes hands; false: there is nothing to serve.
+  core::task<bool> secure();
   void read();
   core::Descriptor::Readiness request_bytes();
   void on_no_request(const Error& error);
@@ -85,8 +92,9 @@ class Connection final : public ExchangeSide {
   const Service service_;
   net::Socket socket_;
   ConnectionFacts facts_;
-  core::Context request_context_;  // the handler's; cancelled when the client hangs up
-  core::Context idle_context_;     // ends with drain()
+  std::unique_ptr<const net::TlsFacts> tls_facts_;  // whose texts those are
+  core::Context request_context_;                   // the handler's; cancelled when the client hangs up
+  core::Context idle_context_;                      // ends with drain()
   Input input_;
   Output output_;
   RequestHead head_;
@@ -101,6 +109,9 @@ class Connection final : public ExchangeSide {
   TimePoint head_deadline_ = kNever;  // kNever: no byte of a head has come
   std::uint64_t requests_ = 0;
   std::uint32_t requests_in_a_row_ = 0;  // since it last waited
+  std::size_t preface_bytes_ = 0;        // of the preface of HTTP/2, at the beginning
+  bool may_be_http2_;
+  bool is_http2_ = false;
   bool handler_was_prompt_ = true;
   bool closing_ = false;    // no further request
   bool lingering_ = false;  // more may be arriving, see Options::linger_timeout
