@@ -1,6 +1,7 @@
 #include "weir/http/internal/connection.h"
 
 #include <algorithm>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -80,7 +81,7 @@ core::task<void> Connection::serve(Service service, net::Socket socket) {
   }
   if (self.is_http2_) {
     H2Connection::Opening opening{.preface_bytes = self.preface_bytes_,
-                                  .after = as_text(self.input_.unread())};
+                                  .after = std::string(as_text(self.input_.unread()))};
     self.input_.consume(self.input_.unread().size());
     co_await H2Connection::serve(service, std::move(self.socket_), self.facts_, std::move(opening));
   } else {

@@ -100,7 +100,7 @@ void H2Stream::settle_locked(bool handler_failed) {
 
 void H2Stream::answer(Refusal refusal) {
   ResponseHead head;
-  head.status = facts(refusal).status;
+  head.status = http::facts(refusal).status;
   head.headers.add("content-type", "application/json");
   if (head.status == 503) head.headers.add("retry-after", "1");
   const std::string text = refusal_body(refusal);
