@@ -105,11 +105,11 @@ void H2Client::on_frame(std::uint8_t type, std::uint8_t flags, std::uint32_t str
     case kHeaders: on_head(replies_[stream], payload); break;
     case kReset: replies_[stream].reset = number_at(payload, 0); return;
     case kSettings:
-      if ((flags & kAck) == 0) send_frame(kSettings, kAck, 0, {});
+      if ((flags & kAck) == 0 && acknowledges_) send_frame(kSettings, kAck, 0, {});
       return;
     case kPing:
       if ((flags & kAck) != 0) ++pings_acknowledged_;
-      if ((flags & kAck) == 0 && acknowledges_pings_) send_frame(kPing, kAck, 0, payload);
+      if ((flags & kAck) == 0 && acknowledges_) send_frame(kPing, kAck, 0, payload);
       return;
     case kGoAway:
       go_aways_.push_back(number_at(payload, 0));

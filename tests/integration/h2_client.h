@@ -91,7 +91,8 @@ class H2Client {
 
   const std::vector<std::uint32_t>& go_aways() const { return go_aways_; }  // their last streams
   std::uint64_t window_updates(std::uint32_t stream) const;                 // in all, in bytes
-  void acknowledge_pings(bool yes) { acknowledges_pings_ = yes; }
+  // Whether PING and SETTINGS are.
+  void acknowledge(bool yes) { acknowledges_ = yes; }
   RawClient& raw() { return client_; }
 
  private:
@@ -106,7 +107,7 @@ class H2Client {
   std::vector<std::uint32_t> go_aways_;
   std::optional<std::uint32_t> end_code_;
   int pings_acknowledged_ = 0;
-  bool acknowledges_pings_ = true;
+  bool acknowledges_ = true;
 };
 
 }  // namespace weir::testing

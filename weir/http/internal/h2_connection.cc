@@ -7,6 +7,7 @@
 
 #include "weir/core/now.h"
 #include "weir/core/sleep.h"
+#include "weir/http/internal/buffers.h"
 #include "weir/http/internal/lingering.h"
 
 namespace weir::http::internal {
@@ -62,13 +63,15 @@ core::task<void> H2Connection::run(core::Scope& scope, Opening opening) {
   feed(std::as_bytes(std::span(opening.after)));
   for (;;) {
     read();
+    look_around(core::now());
     if (start_handlers(scope) || input_.may_have_more()) co_await core::yield();
     flush();
     if (input_ended_ || is_over()) break;
     if (input_.may_have_more()) continue;
-    if (const Result<> ready = co_await input(); ready || ready.error().kind == ErrorKind::deadline) {
-      if (ready) input_.expect_more();
-      look_around(core::now());
+    if (const Result<> ready = co_await input(); ready) {
+      input_.expect_more();
+    } else if (ready.error().kind == ErrorKind::deadline) {
+      continue;
     } else if (link_.life.cancelled() || ending_ != Ending::none) {
       break;  // the server's context, or the writing task, has ended it
     } else {
@@ -143,6 +146,7 @@ H2Connection::Wrote H2Connection::write_out() {
     if (out_at_ == out_.size()) {
       out_.clear();
       out_at_ = 0;
+      if (out_.capacity() <= std::string().capacity()) out_ = take_text();
       const std::lock_guard guard(link_.mutex);
       if (!session_.gather(out_, kWriteBytes)) return Wrote::broken;
       if (out_.empty()) {

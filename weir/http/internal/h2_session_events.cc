@@ -113,9 +113,13 @@ void H2Session::on_request(H2Stream& stream, bool ends_stream) {
 }
 
 void H2Session::on_sent(const nghttp2_frame& frame) {
-  if (frame.hd.type == NGHTTP2_RST_STREAM) {
-    if (blames_client(frame.rst_stream.error_code)) spend(resets_, Refusal::h2_reset_flood);
-    return;
+  Counters& counters = link_.service.shard.counters;
+  if (frame.hd.type == NGHTTP2_RST_STREAM && blames_client(frame.rst_stream.error_code)) {
+    counters.count(Refusal::h2_protocol);
+    return spend(resets_, Refusal::h2_reset_flood);
+  }
+  if (frame.hd.type == NGHTTP2_GOAWAY && frame.goaway.error_code != NGHTTP2_NO_ERROR && !terminated_) {
+    counters.count(Refusal::h2_protocol);  // nghttp2 has ended it
   }
   const bool ends_stream = (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
   if (!ends_stream || (frame.hd.type != NGHTTP2_DATA && frame.hd.type != NGHTTP2_HEADERS)) return;
@@ -154,9 +158,7 @@ struct H2Session::Callbacks {
   }
   static int invalid_frame(nghttp2_session* /*session*/, const nghttp2_frame* frame, int /*error*/,
                            void* user) {
-    H2Session& session = self(user);
-    session.link_.service.shard.counters.count(Refusal::h2_protocol);
-    if (frame->hd.type == NGHTTP2_HEADERS) session.head_deadline_ = kNever;
+    if (frame->hd.type == NGHTTP2_HEADERS) self(user).head_deadline_ = kNever;
     return 0;
   }
   static int frame_received(nghttp2_session* /*session*/, const nghttp2_frame* frame, void* user) {
