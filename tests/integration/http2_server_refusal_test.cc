@@ -54,7 +54,7 @@ TEST(Http2ServerRefuses, EachBadRequestAsHttp1DoesAndGoesOn) {
       {with(":method", "BREW"), method},
       {with(":path", "/" + std::string(9000, 'x')), target_too_long},
       {with(":path", "/a#b"), target},
-      {with(":authority", "a/b"), host},
+      {with(":authority", "a:b"), host},
       {h2_get("/", {{"host", "other"}}), host},
       {h2_get("/", {{"x", std::string(16'000, 'x')}, {"y", "y"}}), header_bytes},
       {many, header_count},
