@@ -74,7 +74,7 @@ TEST(ConfigMistakes, UnknownKeys) {
        "inflight: 50, retries: 3,",
        {"8:58: error: unknown key \"retries\" in upstreams.catalog; known here: url, targets, eject, health, "
         "contract, slow_start, inflight, timeout, "
-        "because, "
+        "protocol, because, "
         "connections, queue, retry, budget, breaker, hedge, throttle, cache, singleflight, fallback"}},
       {"match: \"/\",",
        "match: \"/\", pefix: 1,",

@@ -10,6 +10,7 @@
 #include "weir/base/check.h"
 #include "weir/core/now.h"
 #include "weir/service/contract.h"
+#include "weir/service/grpc.h"
 #include "weir/service/header_edits.h"
 #include "weir/service/refusal_reply.h"
 #include "weir/service/relay.h"
@@ -276,8 +277,11 @@ std::optional<std::string> Gateway::key_of(const Serving& serving, const http::R
 }
 
 core::task<Forwarded> Gateway::forward(const Serving& serving) {
-  const Duration time =
-      std::min(serving.upstream.timeout(), time_left(serving.targets->contract, serving.exchange.request()));
+  // The caller's own patience, where it tells it, and the upstream learns what is left of it.
+  const auto patience = grpc_timeout(serving.exchange.request().headers);
+  const Duration told = std::min(patience.value_or(Duration::max()),
+                                 time_left(serving.targets->contract, serving.exchange.request()));
+  const Duration time = std::min(serving.upstream.timeout(), told);
   core::Context context(serving.exchange.context(), saturating_add(core::now(), time));
   ClientBody body(serving.exchange.body());
   Shadow* const shadow = serving.route.shadow.get();
@@ -285,6 +289,7 @@ core::task<Forwarded> Gateway::forward(const Serving& serving) {
   if (copied) body.keep(shadow->body_bytes());
   http::RequestHead request;
   write_request(serving, request);
+  if (patience) request.headers.set("grpc-timeout", grpc_timeout_text(time));
   Forwarded forwarded = Outcome::no_route;
   if (serving.upstream.shares()) {
     if (auto key = key_of(serving, request))

@@ -8,14 +8,27 @@
 namespace weir::service {
 namespace {
 
+http::ClientProtocol protocol_of(UpstreamProtocol protocol) {
+  switch (protocol) {
+    case UpstreamProtocol::http1: return http::ClientProtocol::http1;
+    case UpstreamProtocol::http2: return http::ClientProtocol::http2;
+    case UpstreamProtocol::automatic: break;
+  }
+  return http::ClientProtocol::automatic;
+}
+
 // The one place where it is said how a target is connected to.
 http::Client::Options client_options(const UpstreamConfig& config, const TargetConfig& target) {
   const auto targets = static_cast<std::uint32_t>(config.targets.size());
-  return {.pool = {.connections_max = target.inflight == 0 ? config.inflight : target.inflight,
+  const std::uint32_t most = target.inflight == 0 ? config.inflight : target.inflight;
+  return {.pool = {.connections_max = most,
                    .idle_max = (config.connections.idle_max + targets - 1) / targets,
                    .idle_timeout = config.connections.idle_timeout,
                    .lifetime = config.connections.lifetime},
-          .connect_timeout = config.connections.connect_timeout};
+          .connect_timeout = config.connections.connect_timeout,
+          .protocol = protocol_of(config.protocol),
+          // Where it allows one stream on each, as many as over HTTP/1.
+          .http2 = {.connections_max = most}};
 }
 
 // Whether connections are kept in the same way, but for how many.
@@ -88,6 +101,7 @@ void Targets::apply(const UpstreamConfig& to, const TargetAddresses& addresses) 
       continue;
     // Nothing new comes to it; what comes back from requests is not kept.
     entry.target->client().resize_pool(entry.target->client().options().pool.connections_max, 0);
+    entry.target->client().close_idle();
   }
 }
 

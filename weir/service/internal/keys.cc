@@ -105,6 +105,7 @@ constexpr std::array kKeys{
     KeySpec{"upstreams.*.slow_start", duration, false, 0, kHour, "5s"},
     KeySpec{"upstreams.*.inflight", number, true, 1, kMillion, "50", kRefusesAll},
     KeySpec{"upstreams.*.timeout", duration, false, kMs, kHour, "2s", kEndsAll},
+    KeySpec{"upstreams.*.protocol", text, false, 1, 20, "http2"},
     KeySpec{"upstreams.*.because", text, false, 0, 500, "\"its pool\""},
     KeySpec{"upstreams.*.connections", section, false, 0, 0, "{ idle_max: 50 }"},
     KeySpec{"upstreams.*.connections.idle_max", number, false, 0, kMillion, "50"},
