@@ -92,6 +92,8 @@ BodySource& ClientResponse::body() {
   return lease_.connection();
 }
 
+ByteStream* ClientResponse::stream() { return exchange_ ? nullptr : lease_.connection().stream(); }
+
 Client::Client(const net::SocketAddress& upstream, const Options& options)
     : upstream_(upstream),
       server_name_(options.server_name.empty() ? upstream.host() : options.server_name),
