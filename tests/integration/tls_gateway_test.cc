@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "tests/integration/client_fixture.h"
@@ -17,26 +18,38 @@
 namespace weir::testing {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 class TlsGateway : public TlsTest {
  protected:
   TlsGateway()
-      : upstream_tls_(server_context(server_options())),
+      : upstream_tls_(server_context(upstream_options())),
         upstream_(
-            [](http::Exchange& exchange) -> core::task<> { (void)co_await exchange.respond({}, "behind"); },
+            [](http::Exchange& exchange) -> core::task<> {
+              const bool http2 = exchange.facts().protocol == http::Protocol::http2;
+              const auto proto = exchange.request().headers.get("X-Forwarded-Proto").value_or("");
+              http::ResponseHead head;
+              head.headers.add("Seen", (http2 ? "http2 " : "http1 ") + std::string(proto));
+              (void)co_await exchange.respond(head, "behind");
+            },
             {.tls = upstream_tls_.get()}),
         own_(authority_.issue({.common_name = "edge"})),
         client_tls_(client_context({.ca_file = authority_.file(), .sessions_max = 0})) {}
 
-  std::string bounds_file(const std::string& upstream_tls) const {
+  net::TlsServerContext::Options upstream_options() const {
+    net::TlsServerContext::Options options = server_options();
+    options.alpn = {"h2", "http/1.1"};
+    return options;
+  }
+  std::string bounds_file(const std::string& upstream_tls, const std::string& protocol = "http1") const {
     return "service: edge\nlisten: 127.0.0.1:0\nadmin: 127.0.0.1:0\n"
            "tls:\n  listen: 127.0.0.1:0\n  certificates: [ { cert: \"" +
            own_.chain_file + "\", key: \"" + own_.key_file + "\" } ]\n" +
            "bounds:\n  inflight: { limit: 10, because: b }\n"
            "upstreams:\n  u: { url: \"https://" +
-           upstream_.address().to_string() + "\", inflight: 5, because: b, tls: " + upstream_tls +
-           " }\nroutes: [ { match: /, upstream: u } ]\n";
+           upstream_.address().to_string() + "\", inflight: 5, because: b, protocol: " + protocol +
+           ", tls: " + upstream_tls + " }\nroutes: [ { match: /, upstream: u } ]\n";
   }
   std::string trusting() const { return "{ ca: \"" + authority_.file() + "\", server_name: localhost }"; }
 
@@ -66,6 +79,41 @@ TEST_F(TlsGateway, SpeaksItOnBothSides) {
   EXPECT_EQ(ask_once(secure_address(gateway), get("/")).status, 400);
   EXPECT_EQ(gateway.metric("weir_tls_handshakes_total{listener=\"public\",result=\"full\"}"), 1);
   EXPECT_EQ(gateway.metric("weir_tls_handshakes_total{listener=\"public\",result=\"plain_text\"}"), 1);
+}
+
+TEST_F(TlsGateway, AgreesOnHttp2OnBothSides) {
+  GatewayProcess gateway(bounds_file(trusting(), "auto"));
+  const auto agreed = client_context({.ca_file = authority_.file(), .alpn = {"h2", "http/1.1"}});
+  const auto seen = [](const Fetched& fetched) {
+    return std::string(fetched.answer.head.headers.get("Seen").value_or(fetched.answer.text()));
+  };
+  const Fetched http2 = fetch_once(
+      secure_address(gateway), {},
+      {.tls = agreed.get(), .server_name = "localhost", .protocol = http::ClientProtocol::automatic});
+  EXPECT_EQ(http2.stats.http2.connections, 1);
+  EXPECT_EQ(seen(http2), "http2 https");
+  const Fetched http1 = ask(secure_address(gateway));
+  EXPECT_EQ(seen(http1), "http2 https");
+  EXPECT_EQ(http1.stats.http2.connections, 0);
+  // What an upstream speaks is its own matter.
+  GatewayProcess plain(bounds_file(trusting(), "http1"));
+  EXPECT_EQ(seen(ask(secure_address(plain))), "http1 https");
+  EXPECT_EQ(seen(fetch_once(plain.address())), "http1 http");
+}
+
+// Https is a target's own matter too.
+TEST_F(TlsGateway, TargetsWithAndWithoutItShareAnUpstream) {
+  ServerUnderTest clear(
+      [](http::Exchange& exchange) -> core::task<> { (void)co_await exchange.respond({}, "clear"); });
+  std::string file = bounds_file(trusting());
+  const std::string url = "url: \"https://" + upstream_.address().to_string() + "\"";
+  const std::string both = "targets: [ { " + url + " }, { url: \"http://" + clear.address().to_string() +
+                           "\" } ], health: { path: /, interval: 20ms }";
+  file.replace(file.find(url), url.size(), both);
+  GatewayProcess gateway(file);
+  std::set<std::string> seen;
+  for (int i = 0; i < 64 && seen.size() < 2; ++i) seen.insert(ask_once(gateway.address(), get("/")).body);
+  EXPECT_THAT(seen, ElementsAre("behind", "clear"));
 }
 
 TEST_F(TlsGateway, AnUpstreamThatIsNotTrustedIsABadGateway) {

@@ -146,10 +146,12 @@ Server::Stats Server::stats() const {
     stats.connections_accepted += accepted;
     stats.connections_open += accepted - ended;
     stats.connections_idle_closed += counters.connections_idle_closed.get();
+    stats.connections_http2 += counters.connections_http2.get();
     stats.requests += counters.requests.get();
     stats.requests_abandoned += counters.requests_abandoned.get();
     stats.replies += counters.replies.get();
     stats.replies_cut_off += counters.replies_cut_off.get();
+    stats.upgrades += counters.upgrades.get();
     stats.writes += counters.writes.get();
     stats.accept_pauses += state_->listeners[i].pauses();
     for (std::size_t reason = 0; reason < kRefusals; ++reason) {

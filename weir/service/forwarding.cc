@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "weir/service/grpc.h"
+
 namespace weir::service {
 namespace {
 
@@ -69,23 +71,26 @@ void Forwarding::copy_end_to_end(const http::Headers& in, http::Headers& out) co
   }
 }
 
-void Forwarding::request(const http::RequestHead& in, const net::SocketAddress& peer,
-                         http::RequestHead& out) const {
+void Forwarding::request(const http::RequestHead& in, const Origin& origin, http::RequestHead& out) const {
   out.clear();
   out.method = in.method;
   out.target = in.target;
   copy_end_to_end(in.headers, out.headers);
   out.headers.remove("expect");  // the gateway's own server answers it
+  // For this hop as for the client's: trailers are passed on, and callers of gRPC
+  // cannot do without.
+  if (is_grpc(in.headers) && in.headers.has_token("te", "trailers")) out.headers.set("TE", "trailers");
 
   const std::string_view host = in.headers.get("host").value_or("");
   std::string forwarded = "for=";
-  append_node(peer, forwarded);
+  append_node(origin.peer, forwarded);
   if (!host.empty()) forwarded.append(";host=\"").append(host).append("\"");
-  forwarded += ";proto=http";
+  const std::string_view proto = origin.tls ? "https" : "http";
+  forwarded.append(";proto=").append(proto);
   append_to_list(out.headers, "Forwarded", forwarded);
-  append_to_list(out.headers, "X-Forwarded-For", peer.host());
+  append_to_list(out.headers, "X-Forwarded-For", origin.peer.host());
   if (!host.empty()) out.headers.set("X-Forwarded-Host", host);
-  out.headers.set("X-Forwarded-Proto", "http");
+  out.headers.set("X-Forwarded-Proto", proto);
   append_to_list(out.headers, "Via", (in.version_minor == 0 ? "1.0 " : "1.1 ") + pseudonym_);
 }
 

@@ -16,6 +16,12 @@
 
 namespace weir::service {
 
+// Where a request came from.
+struct Origin {
+  const net::SocketAddress& peer;
+  bool tls = false;  // it came over https
+};
+
 // The fields that are the same for every request of one connection, made once.
 class Forwarding {
  public:
@@ -24,7 +30,7 @@ class Forwarding {
 
   // Writes into `out`, which it clears: the head for the upstream. Host is
   // kept.
-  void request(const http::RequestHead& in, const net::SocketAddress& peer, http::RequestHead& out) const;
+  void request(const http::RequestHead& in, const Origin& origin, http::RequestHead& out) const;
 
   // Writes into `out`, which it clears: the head for the client.
   void response(const http::ResponseHead& in, http::ResponseHead& out) const;

@@ -17,9 +17,10 @@ std::string text_of(const http::Headers& headers) {
   return out;
 }
 
-http::RequestHead forwarded(const http::RequestHead& in, std::string_view peer = "192.0.2.7:4711") {
+http::RequestHead forwarded(const http::RequestHead& in, std::string_view peer = "192.0.2.7:4711",
+                            bool tls = false) {
   http::RequestHead out;
-  Forwarding("shop-edge").request(in, address(peer), out);
+  Forwarding("shop-edge").request(in, {.peer = address(peer), .tls = tls}, out);
   return out;
 }
 
@@ -99,6 +100,12 @@ TEST(Forwarding, ThePathIsTheTargetWithoutItsQuery) {
   EXPECT_EQ(path_of("/v1/items?x=/v2/"), "/v1/items");
   EXPECT_EQ(path_of("/"), "/");
   EXPECT_EQ(path_of("*"), "*");
+}
+
+TEST(Forwarding, TellsWhereTlsWasSpoken) {
+  const http::RequestHead out = forwarded({.method = "GET", .target = "/"}, "192.0.2.7:4711", true);
+  EXPECT_EQ(out.headers.get("Forwarded"), "for=192.0.2.7;proto=https");
+  EXPECT_EQ(out.headers.get("X-Forwarded-Proto"), "https");
 }
 
 }  // namespace

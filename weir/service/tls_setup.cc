@@ -3,10 +3,12 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <initializer_list>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 namespace weir::service {
 namespace {
@@ -82,11 +84,21 @@ void check_listener(const TlsConfig& tls, const YamlNode& tree, Diagnostics& fin
   }
 }
 
+std::vector<std::string> offered(UpstreamProtocol protocol) {
+  switch (protocol) {
+    case UpstreamProtocol::http1: return {"http/1.1"};
+    case UpstreamProtocol::http2: return {"h2"};
+    case UpstreamProtocol::automatic: break;
+  }
+  return {"h2", "http/1.1"};
+}
+
 }  // namespace
 
 net::TlsServerContext::Options tls_options(const TlsConfig& config) {
   using ClientCertificate = net::TlsServerContext::ClientCertificate;
   net::TlsServerContext::Options options{.certificates = config.certificates,
+                                         .alpn = {"h2", "http/1.1"},
                                          .client_ca_file = config.client_ca,
                                          .ticket_lifetime = config.ticket_lifetime};
   if (config.client_auth == "request") options.client_certificate = ClientCertificate::request;
@@ -94,19 +106,24 @@ net::TlsServerContext::Options tls_options(const TlsConfig& config) {
   return options;
 }
 
-net::TlsClientContext::Options tls_options(const UpstreamTlsConfig& config) {
-  return {.verify = config.verify,
-          .ca_file = config.verify ? config.ca : std::string(),
-          .chain_file = config.cert,
-          .key_file = config.key};
+net::TlsClientContext::Options tls_options(const UpstreamConfig& config) {
+  return {.verify = config.tls.verify,
+          .ca_file = config.tls.verify ? config.tls.ca : std::string(),
+          .chain_file = config.tls.cert,
+          .key_file = config.tls.key,
+          .alpn = offered(config.protocol)};
+}
+
+bool has_tls_target(const UpstreamConfig& config) {
+  return std::ranges::any_of(config.targets, [](const TargetConfig& target) { return target.url.tls; });
 }
 
 void check_tls_files(const GatewayConfig& config, const YamlNode& tree, Diagnostics& findings,
                      std::chrono::system_clock::time_point now) {
   if (config.tls) check_listener(*config.tls, tree, findings, now);
   for (const UpstreamConfig& upstream : config.upstreams) {
-    if (!upstream.url.tls) continue;
-    const auto context = net::TlsClientContext::load(tls_options(upstream.tls));
+    if (!has_tls_target(upstream)) continue;
+    const auto context = net::TlsClientContext::load(tls_options(upstream));
     if (context) continue;
     findings.error(place_at(tree, {"upstreams", upstream.name, "tls", key_of(context.error().part)}),
                    {context.error().text(), "paths are relative to where weir is started"});

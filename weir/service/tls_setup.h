@@ -19,7 +19,10 @@
 namespace weir::service {
 
 net::TlsServerContext::Options tls_options(const TlsConfig& config);
-net::TlsClientContext::Options tls_options(const UpstreamTlsConfig& config);
+// For those of its targets whose url is https://.
+net::TlsClientContext::Options tls_options(const UpstreamConfig& config);
+
+bool has_tls_target(const UpstreamConfig& config);
 
 // Every file that the configuration names is looked at: what cannot be used is an
 // error, a certificate that has expired or is about to a warning, each at its value's

@@ -26,11 +26,13 @@ struct Counters {
   Counter connections_accepted;
   Counter connections_ended;
   Counter connections_idle_closed;
+  Counter connections_http2;
   Counter requests;
   Counter requests_abandoned;
   Counter replies;
   Counter replies_cut_off;
   Counter writes;
+  Counter upgrades;
   std::array<Counter, kRefusals> refusals;
   std::array<Counter, kTlsOutcomes> tls;
 

@@ -57,7 +57,9 @@ http::Client::Options client_options(const LoadOptions& options, std::uint32_t c
                    .trusted_for = kTrustedFor},
           .connect_timeout = options.timeout,
           .tls = options.tls.get(),
-          .server_name = options.server_name};
+          .server_name = options.server_name,
+          .protocol = options.http2 ? http::ClientProtocol::http2 : http::ClientProtocol::http1,
+          .http2 = {.connections_max = connections, .ping_after = options.timeout}};
 }
 
 http::RequestHead head_of(const LoadOptions& options, const RequestMix::Pick& pick, std::uint64_t number,

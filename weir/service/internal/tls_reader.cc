@@ -120,7 +120,10 @@ void read_upstream_tls(const Section& upstream, UpstreamConfig& config, Diagnost
         authority.place,
         {fmt::format("{} has no effect where verify is off", section->name_of("ca")), "take it away"});
   }
-  if (!config.url.embedded_demo && !config.url.tls && upstream.key_place("url")) {
+  const bool clear = !config.targets.empty() && std::ranges::none_of(config.targets, [](const auto& target) {
+    return target.url.tls || target.url.embedded_demo || target.url.address.host.empty();
+  });
+  if (clear) {
     findings.warn(section->place(), {fmt::format("{} has no effect: the url is http://", section->name()),
                                      "write https:// in the url"});
   }

@@ -11,7 +11,7 @@ namespace weir::service::internal {
 // `tls`, where it is there.
 void read_tls(const Section& top, GatewayConfig& config, Diagnostics& findings);
 
-// `upstreams.*.tls`, whose url has been read.
+// `upstreams.*.tls`, whose targets have been read.
 void read_upstream_tls(const Section& upstream, UpstreamConfig& config, Diagnostics& findings);
 
 }  // namespace weir::service::internal
