@@ -12,6 +12,7 @@
 #include "weir/core/context.h"
 #include "weir/core/task.h"
 #include "weir/http/exchange.h"
+#include "weir/http/internal/exchange_side.h"
 #include "weir/http/internal/hang_up_watch.h"
 #include "weir/http/internal/input.h"
 #include "weir/http/internal/output.h"
@@ -23,7 +24,7 @@
 
 namespace weir::http::internal {
 
-class Connection {
+class Connection final : public ExchangeSide {
  public:
   // What it serves with; all of it outlives the connection.
   struct Service {
@@ -37,18 +38,19 @@ class Connection {
   static core::task<void> turn_away(Service service, net::Socket socket);
 
   // The Exchange's side, see exchange.h.
-  core::Context& request_context();
-  const RequestHead& request() const { return head_; }
-  BodySource& body() { return body_; }
-  const net::SocketAddress& peer() const { return socket_.peer(); }
-  ResponseHead& reply_head();
-  Sending respond(const ResponseHead& head, std::span<const std::byte> body);
-  Sending start(const ResponseHead& head, BodyLength length);
-  Sending write(std::span<const std::byte> piece);
-  Sending finish(const Headers* trailers);
-  Sending flush() { return output_.send(); }
-  bool head_sent() const { return reply_.stage != Reply::Stage::none; }
-  void abort();
+  core::Context& request_context() override;
+  const RequestHead& request() const override { return head_; }
+  BodySource& body() override { return body_; }
+  const net::SocketAddress& peer() const override { return socket_.peer(); }
+  const ConnectionFacts& facts() const override { return facts_; }
+  ResponseHead& reply_head() override;
+  Sending respond(const ResponseHead& head, std::span<const std::byte> body) override;
+  Sending start(const ResponseHead& head, BodyLength length) override;
+  Sending write(std::span<const std::byte> piece) override;
+  Sending finish(const Headers* trailers) override;
+  Sending flush() override { return output_.send(); }
+  bool head_sent() const override { return reply_.stage != Reply::Stage::none; }
+  void abort() override;
 
  private:
   struct Reply {
@@ -82,6 +84,7 @@ class Connection {
 
   const Service service_;
   net::Socket socket_;
+  ConnectionFacts facts_;
   core::Context request_context_;  // the handler's; cancelled when the client hangs up
   core::Context idle_context_;     // ends with drain()
   Input input_;
