@@ -36,6 +36,8 @@ const ResponseHead& ClientResponse::head() const { return lease_.connection().he
 
 BodySource& ClientResponse::body() { return lease_.connection(); }
 
+ByteStream* ClientResponse::stream() { return lease_.connection().stream(); }
+
 Client::Client(const net::SocketAddress& upstream, const Options& options)
     : upstream_(upstream), authority_(upstream.to_string()), options_(sound(options)), pool_(options.pool) {}
 

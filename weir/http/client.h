@@ -30,6 +30,7 @@
 #include "weir/core/context.h"
 #include "weir/core/task.h"
 #include "weir/http/body.h"
+#include "weir/http/byte_stream.h"
 #include "weir/http/connection_pool.h"
 #include "weir/http/message.h"
 #include "weir/http/parser.h"
@@ -48,12 +49,15 @@ class [[nodiscard]] ClientResponse {
   ClientResponse(ClientResponse&&) noexcept = default;
   ClientResponse& operator=(ClientResponse&&) noexcept = default;
 
-  // Never an interim (1xx) one.
+  // Never an interim (1xx) one, but for a 101 that was asked for.
   const ResponseHead& head() const;
   // Its errors are BodySource's; too_large is Options::response.body. While
   // the request's body is not sent whole, next() goes on sending it, and its
   // errors are errors of next().
   BodySource& body();
+  // The connection, where the request asked for another protocol ("Connection:
+  // upgrade", and no body) and the answer is 101; null otherwise. Ends with this.
+  ByteStream* stream();
 
  private:
   friend class Client;

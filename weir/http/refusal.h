@@ -41,9 +41,10 @@ enum class Refusal : std::uint8_t {
   handler_failed,  // it threw
   no_reply,        // it returned without one
   connection_limit,
+  proxy_header,  // of the PROXY protocol: missing or malformed; the connection is closed without a reply
 };
 
-inline constexpr std::size_t kRefusals = static_cast<std::size_t>(Refusal::connection_limit) + 1;
+inline constexpr std::size_t kRefusals = static_cast<std::size_t>(Refusal::proxy_header) + 1;
 
 struct RefusalFacts {
   int status;                // what a server answers; 0 for `none`

@@ -45,6 +45,7 @@
 #include "weir/http/parser.h"
 #include "weir/http/refusal.h"
 #include "weir/net/listener.h"
+#include "weir/net/network.h"
 
 namespace weir::http {
 
@@ -57,6 +58,12 @@ class Handler {
   // gets 500, when it throws too. A reply that it began and did not end is cut
   // off, so that the client sees that it is not whole.
   virtual core::task<void> handle(Exchange& exchange) = 0;
+
+  // A request was refused before it got here, and has been answered as facts() says.
+  // For logs: what there is of `head` is what came, and may be nothing. Does not wait.
+  virtual void on_refused(const net::SocketAddress& peer, const RequestHead& head, Refusal refusal) {
+    (void)peer, (void)head, (void)refusal;
+  }
 };
 
 class Server {
@@ -95,6 +102,10 @@ class Server {
     // Then the reply says Connection: close. So that a long-lived client is
     // spread anew over listeners and instances from time to time. 0: as 1.
     std::uint64_t requests_per_connection_max = 100'000;
+    // Peers that have to begin each connection with a header of the PROXY protocol
+    // (net/proxy_protocol.h), within header_timeout; what it says is then the
+    // exchange's peer(). Empty: none. From others it is no request.
+    std::vector<net::Network> proxy_from = {};
     // Refused connections that are told so at the same time; more are closed
     // without a word. Each holds a descriptor and a task for as long as it
     // lingers. 0: none is told.
@@ -110,6 +121,7 @@ class Server {
     std::uint64_t requests_abandoned;       // the client was gone before a reply was begun
     std::uint64_t replies;                  // complete, those of refusals too
     std::uint64_t replies_cut_off;          // begun and not ended, for whatever reason
+    std::uint64_t upgrades;                 // connections that speak another protocol since
     std::uint64_t writes;                   // system calls; pipelined replies share one
     std::uint64_t accept_pauses;            // out of descriptors or memory
     RefusalCounts refusals;                 // by reason

@@ -30,7 +30,7 @@ namespace {
 // Far above what a busy machine adds, below libFuzzer's own limit for one input.
 constexpr int kPatienceMs = 60'000;
 // Small enough for inputs of a few kilobytes to reach them.
-constexpr Server::Options kOptions{
+const Server::Options kOptions{
     .request = {.head = Bytes{512}, .fields = 12, .target = Bytes{128}, .body = Bytes{600}},
     .discard_max = Bytes{64},
     .requests_per_connection_max = 20,

@@ -96,6 +96,29 @@ std::string_view choose_subprotocol(const RequestHead& request,
   return {};
 }
 
+core::task<Result<ByteStream*>> accept_websocket(Exchange& exchange, const WebSocketAccept& accept) {
+  const RequestHead& request = exchange.request();
+  const WebSocketRefusal refusal = check_websocket_request(request, accept);
+  ResponseHead& head = exchange.reply_head();
+  if (refusal.status != 0) {
+    head.status = refusal.status;
+    head.headers.add("Content-Type", "application/json");
+    if (refusal.status == 405) head.headers.add("Allow", "GET");
+    if (refusal.status == 426) head.headers.add("Sec-WebSocket-Version", "13");
+    std::string body = R"({"error":{"status":)" + std::to_string(refusal.status) + R"(,"reason":")";
+    // None of these has a character that JSON would have escaped.
+    body.append(refusal.reason).append(R"(","message":")").append(refusal.message).append("\"}}\n");
+    if (Result<> sent = co_await exchange.respond(head, body); !sent) co_return std::unexpected(sent.error());
+    co_return fail(ErrorKind::invalid, Reason::malformed, refusal.reason);
+  }
+  head.status = 101;
+  head.headers.add("Upgrade", "websocket");
+  head.headers.add("Sec-WebSocket-Accept", accept_for(*request.headers.get("Sec-WebSocket-Key")));
+  const std::string_view subprotocol = choose_subprotocol(request, accept.subprotocols);
+  if (!subprotocol.empty()) head.headers.add("Sec-WebSocket-Protocol", subprotocol);
+  co_return co_await exchange.upgrade(head);
+}
+
 WebSocketOffer::WebSocketOffer() {
   std::array<unsigned char, kKeyBytes> bytes;
   WEIR_CHECK(RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) == 1, "no randomness");

@@ -10,6 +10,7 @@
 #include "weir/core/now.h"
 #include "weir/service/refusal_reply.h"
 #include "weir/service/relay.h"
+#include "weir/service/tunnel.h"
 
 namespace weir::service {
 namespace {
@@ -80,7 +81,9 @@ RefusalReply failure_reply(Outcome outcome, std::string_view upstream) {
 // What the limiter is to make of it.
 admission::Outcome verdict_of(const Forwarded& forwarded) {
   if (forwarded) {
-    return *forwarded == Outcome::client_gone ? admission::Outcome::abandoned : admission::Outcome::completed;
+    // How long a WebSocket was open says nothing of the upstream.
+    const bool says_nothing = *forwarded == Outcome::client_gone || *forwarded == Outcome::upgraded;
+    return says_nothing ? admission::Outcome::abandoned : admission::Outcome::completed;
   }
   const ErrorKind kind = forwarded.error().kind;
   if (kind == ErrorKind::cancelled) return admission::Outcome::abandoned;
@@ -98,11 +101,40 @@ Outcome outcome_of(GatewayAdmission::Refuser refuser) {
   return Outcome::refused_inflight;
 }
 
+PeerTrust trust_of(const ServerConfig& config) {
+  using enum PeerTrust::Field;
+  return {config.trusted, config.client_field == "forwarded" ? forwarded : x_forwarded_for};
+}
+
+std::unique_ptr<bounds::Bound> websockets_of(const ServerConfig& config, bounds::Ledger& ledger) {
+  if (config.websockets == 0) return nullptr;
+  return std::make_unique<bounds::Bound>(ledger,
+                                         bounds::Bound::Options{.name = "websockets",
+                                                                .limit = config.websockets,
+                                                                .because = "server.websockets",
+                                                                .each = Bytes{2 * kTunnelBuffer + 2048}});
+}
+
+// Nothing but a WebSocket is passed through: an upstream that took "h2c", say, would
+// be spoken to past all that stands before it.
+bool asks_for_websocket(const http::RequestHead& request) {
+  if (request.method != "GET" || request.version_minor == 0) return false;
+  if (!request.headers.has_token("Connection", "upgrade")) return false;
+  const auto upgrade = request.headers.get("Upgrade");
+  return upgrade && http::equals_ignoring_case(*upgrade, "websocket") &&
+         request.headers.get_all("Upgrade").size() == 1;
+}
+
 }  // namespace
 
 Gateway::Gateway(const GatewayConfig& config, const std::vector<net::SocketAddress>& addresses,
                  bounds::Ledger& ledger, unsigned processors)
-    : forwarding_(config.service),
+    : trust_(trust_of(config.server)),
+      tenant_field_(config.tenant ? config.tenant->header : std::string()),
+      websocket_idle_(config.server.websocket_idle),
+      websockets_(websockets_of(config.server, ledger)),
+      access_log_(config.access_log ? std::make_unique<AccessLog>(*config.access_log, processors) : nullptr),
+      forwarding_(config.service),
       service_(config.service),
       admission_(config, ledger),
       unrouted_("", processors) {
@@ -138,6 +170,7 @@ void Gateway::spawn_housekeeping(core::Scope& scope, core::Limit& tasks) {
     scope.spawn(std::move(*permit), std::move(task));
   };
   if (admission_.memory() != nullptr) start(admission_.memory()->run(scope.context()));
+  if (access_log_) start(access_log_->lines().run(scope.context()));
   for (const auto& upstream : upstreams_) {
     start(upstream->keep_swept(scope.context()));
     if (upstream->shares()) start(upstream->run_shared(scope.context()));
@@ -152,20 +185,24 @@ Upstream* Gateway::find_upstream(std::string_view path) const {
 
 core::task<void> Gateway::handle(http::Exchange& exchange) {
   const TimePoint start = core::now();
+  exchange.set_id(trust_.id(exchange.request().headers, exchange.peer()));
   Upstream* upstream = find_upstream(path_of(exchange.request().target));
   if (upstream == nullptr) {
     unrouted_.count(Outcome::no_route, {});
     co_await send_refusal(exchange,
                           {.status = 404, .reason = "no_route", .message = "no route matches this path"});
+    log(exchange, {}, Outcome::no_route, core::now() - start, Duration(-1));
     co_return;
   }
-  const Outcome outcome = co_await serve(exchange, *upstream);
-  upstream->stats().count(outcome, core::now() - start);
+  Refused refused;
+  const Outcome outcome = co_await serve(exchange, *upstream, refused);
+  const Duration took = core::now() - start;
+  upstream->stats().count(outcome, took);
+  log(exchange, upstream->config().name, outcome, took, refused.upstream_took);
 }
 
 // What could not be served is answered when nothing is held any more.
-core::task<Outcome> Gateway::serve(http::Exchange& exchange, Upstream& upstream) {
-  Refused refused;
+core::task<Outcome> Gateway::serve(http::Exchange& exchange, Upstream& upstream, Refused& refused) {
   const Forwarded forwarded = co_await admit_and_forward(exchange, upstream, refused);
   if (forwarded) co_return *forwarded;
   if (exchange.context().cancelled()) co_return Outcome::client_gone;
@@ -179,6 +216,7 @@ core::task<Outcome> Gateway::serve(http::Exchange& exchange, Upstream& upstream)
     head.status = fallback->status;
     head.headers.add("Content-Type", fallback->content_type);
     head.headers.add("Weir-Degraded", "fallback");
+    head.headers.set(http::kRequestIdField, exchange.id());
     const Result<> sent = co_await exchange.respond(head, fallback->body);
     co_return sent ? Outcome::fallback : Outcome::client_gone;
   }
@@ -201,41 +239,108 @@ core::task<Forwarded> Gateway::admit_and_forward(http::Exchange& exchange, Upstr
   Result<admission::Admitted> admitted = co_await admission_.ask(exchange.context(), exchange.request());
   if (!admitted) {
     const GatewayAdmission::Refuser refuser = admission_.refuser(admitted.error());
-    refused = {.by = outcome_of(refuser), .at_bound = true, .limit = admission_.limit_of(refuser)};
+    refused.by = outcome_of(refuser);
+    refused.at_bound = true;
+    refused.limit = admission_.limit_of(refuser);
     co_return std::unexpected(admitted.error());
   }
-  const Forwarded forwarded = co_await forward(exchange, upstream);
+  const Forwarded forwarded = co_await forward(exchange, upstream, refused);
   admitted->complete(verdict_of(forwarded));
   if (!forwarded) {
     refused.by = outcome_of(forwarded.error());
     refused.at_bound = forwarded.error().where == upstream.inflight().name();
     refused.limit = upstream.inflight().limit();
+    if (websockets_ && forwarded.error().where == websockets_->name()) {
+      refused = {.by = Outcome::refused_websockets, .at_bound = true, .limit = websockets_->limit()};
+    }
   }
   co_return forwarded;
 }
 
-core::task<Forwarded> Gateway::forward(http::Exchange& exchange, Upstream& upstream) {
+core::task<Forwarded> Gateway::forward(http::Exchange& exchange, Upstream& upstream, Refused& refused) {
   core::Context context(exchange.context(), saturating_add(core::now(), upstream.timeout()));
   ClientBody body(exchange.body());
   http::RequestHead request;
-  forwarding_.request(exchange.request(), exchange.peer(), request);
-  if (upstream.shares()) {
+  forwarding_.request(exchange.request(),
+                      {.peer = exchange.peer(),
+                       .trusted = trust_.trusts(exchange.peer()),
+                       .tls = exchange.facts().tls,
+                       .id = exchange.id()},
+                      request);
+  core::Permit websocket;
+  if (websockets_ && body.length() == 0 && asks_for_websocket(exchange.request())) {
+    Result<core::Permit> permit = websockets_->try_acquire();
+    if (!permit) co_return std::unexpected(permit.error());
+    websocket = std::move(*permit);
+    request.headers.set("Connection", "Upgrade");
+    request.headers.set("Upgrade", "websocket");
+  }
+  if (upstream.shares() && !websocket) {
     if (auto key = shared_key(exchange.request(), body.length() != 0)) {
       const Forwarded served = co_await forward_shared(exchange, context, upstream, std::move(*key), request);
       if (!served || *served != Outcome::no_route) co_return served;
     }
   }
+  const TimePoint sent = core::now();
   Result<Upstream::Reply> reply = co_await upstream.send(context, request, body);
   if (!reply) {
     // Without a reply of ours the server answers with the status of its refusal.
     if (body.failed()) co_return Outcome::request_body_failed;
     co_return std::unexpected(reply.error());
   }
+  refused.upstream_took = core::now() - sent;
+  if (websocket && reply->response.stream() != nullptr) {
+    co_return co_await tunnel(exchange, *reply, std::move(websocket));
+  }
   http::ResponseHead head;
   forwarding_.response(reply->response.head(), head);
+  head.headers.set(http::kRequestIdField, exchange.id());
   const Forwarded relayed = co_await relay({exchange, context, body}, head, reply->response);
   if (!relayed && body.failed()) co_return Outcome::request_body_failed;
   co_return relayed;
+}
+
+// The permits are held for as long as it is open. No time is up but that of its own
+// silence, and the drain's.
+core::task<Forwarded> Gateway::tunnel(http::Exchange& exchange, Upstream::Reply& reply, core::Permit permit) {
+  const http::ResponseHead& answer = reply.response.head();
+  if (!answer.headers.has_token("Upgrade", "websocket")) {
+    co_return fail(ErrorKind::invalid, Reason::malformed, "upgrade");
+  }
+  http::ResponseHead head;
+  forwarding_.response(answer, head);
+  head.headers.set("Upgrade", "websocket");
+  head.headers.set(http::kRequestIdField, exchange.id());
+  const Result<http::ByteStream*> client = co_await exchange.upgrade(head);
+  if (!client) co_return Outcome::client_gone;
+  (void)co_await run_tunnel(exchange.context(), std::move(permit), **client, *reply.response.stream(),
+                            websocket_idle_);
+  co_return Outcome::upgraded;
+}
+
+void Gateway::log(http::Exchange& exchange, std::string_view upstream, Outcome outcome, Duration took,
+                  Duration upstream_took) {
+  if (!access_log_) return;
+  const http::RequestHead& request = exchange.request();
+  const auto tenant = tenant_field_.empty() ? std::nullopt : request.headers.get(tenant_field_);
+  const bool bodiless = request.method == "HEAD";
+  access_log_->add({.request = request,
+                    .client = trust_.client(request.headers, exchange.peer()),
+                    .status = exchange.sent().status,
+                    .bytes = bodiless ? 0 : exchange.sent().body_bytes,
+                    .took = took,
+                    .upstream = upstream,
+                    .upstream_took = upstream_took,
+                    .outcome = to_string(outcome),
+                    .id = exchange.id(),
+                    .tenant = tenant.value_or("")});
+}
+
+void Gateway::on_refused(const net::SocketAddress& peer, const http::RequestHead& head,
+                         http::Refusal refusal) {
+  if (!access_log_) return;
+  const http::RefusalFacts& why = http::facts(refusal);
+  access_log_->add({.request = head, .client = peer, .status = why.status, .outcome = why.label});
 }
 
 // no_route: what came is of no use to this request, which has to go itself.
@@ -271,6 +376,7 @@ core::task<bool> Gateway::respond_stored(http::Exchange& exchange, const StoredR
   if (freshness != Freshness::loaded) {
     head.headers.set("Age", fmt::format("{}", std::chrono::duration_cast<std::chrono::seconds>(age).count()));
   }
+  head.headers.set(http::kRequestIdField, exchange.id());
   // RFC 9211.
   head.headers.add("Cache-Status", fmt::format("{}; {}", service_,
                                                freshness == Freshness::loaded  ? "fwd=miss"
@@ -293,6 +399,7 @@ core::task<void> Gateway::refuse(http::Exchange& exchange, const Refused& refuse
   std::string_view message = "as many requests are inside as the service can carry";
   if (one) message = "this tenant has as many requests inside as it may have";
   if (error.reason == Reason::over_rate) message = "more requests in this time than were agreed on";
+  if (refused.by == Outcome::refused_websockets) message = "as many WebSockets are open as may be";
   if (refused.by == Outcome::refused_memory) message = "the service runs short of memory";
   if (error.reason == Reason::shed)
     message = "more comes than can be served, and what is more important goes first";

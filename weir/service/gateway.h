@@ -28,10 +28,12 @@
 #include "weir/bounds/bound.h"
 #include "weir/bounds/ledger.h"
 #include "weir/http/server.h"
+#include "weir/service/access_log.h"
 #include "weir/service/admission_setup.h"
 #include "weir/service/config.h"
 #include "weir/service/forwarding.h"
 #include "weir/service/gateway_stats.h"
+#include "weir/service/peer_trust.h"
 #include "weir/service/relay.h"
 #include "weir/service/upstream.h"
 #include "weir/testing/faults.h"
@@ -47,6 +49,9 @@ class Gateway final : public http::Handler {
   ~Gateway() override;
 
   core::task<void> handle(http::Exchange& exchange) override;
+  // Into the access log.
+  void on_refused(const net::SocketAddress& peer, const http::RequestHead& head,
+                  http::Refusal refusal) override;
 
   // Makes what may change while it runs (config_changes.h) as `to` says: limits and
   // timeouts move at once, permits held stay valid. `to` is checked, and differs from
@@ -64,6 +69,9 @@ class Gateway final : public http::Handler {
   // Any thread.
   const GatewayAdmission& admission() const { return admission_; }
   const RouteStats& unrouted() const { return unrouted_; }
+  // Null: none is declared.
+  AccessLog* access_log() { return access_log_.get(); }
+  const AccessLog* access_log() const { return access_log_.get(); }
   const std::vector<std::unique_ptr<Upstream>>& upstreams() const { return upstreams_; }
 
  private:
@@ -76,12 +84,17 @@ class Gateway final : public http::Handler {
     Outcome by = Outcome::internal;
     bool at_bound = false;    // a bound of ours, whose limit is:
     std::uint64_t limit = 0;  // 0: none to tell
+    // From when it was sent to the head of the upstream's reply; below 0: there was none.
+    Duration upstream_took = Duration(-1);
   };
 
   Upstream* find_upstream(std::string_view path) const;
-  core::task<Outcome> serve(http::Exchange& exchange, Upstream& upstream);
+  core::task<Outcome> serve(http::Exchange& exchange, Upstream& upstream, Refused& refused);
   core::task<Forwarded> admit_and_forward(http::Exchange& exchange, Upstream& upstream, Refused& refused);
-  core::task<Forwarded> forward(http::Exchange& exchange, Upstream& upstream);
+  core::task<Forwarded> forward(http::Exchange& exchange, Upstream& upstream, Refused& refused);
+  core::task<Forwarded> tunnel(http::Exchange& exchange, Upstream::Reply& reply, core::Permit permit);
+  void log(http::Exchange& exchange, std::string_view upstream, Outcome outcome, Duration took,
+           Duration upstream_took);
   core::task<Forwarded> forward_shared(http::Exchange& exchange, core::Context& context, Upstream& upstream,
                                        std::string key, const http::RequestHead& request);
   core::task<bool> serve_stale(http::Exchange& exchange, Upstream& upstream);
@@ -90,6 +103,11 @@ class Gateway final : public http::Handler {
   core::task<void> refuse(http::Exchange& exchange, const Refused& refused, const Error& error);
 
   // Constant after construction, and safe to call from any processor.
+  const PeerTrust trust_;
+  const std::string tenant_field_;  // empty: there are no tenants
+  const Duration websocket_idle_;
+  const std::unique_ptr<bounds::Bound> websockets_;  // null: none is passed through
+  const std::unique_ptr<AccessLog> access_log_;
   const Forwarding forwarding_;
   const std::string service_;
   GatewayAdmission admission_;

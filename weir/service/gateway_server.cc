@@ -35,9 +35,9 @@ constexpr int kExitUsage = 2;
 constexpr int kExitInterrupted = 130;
 // Scrapers and people; each connection costs a descriptor and some kilobytes.
 constexpr std::uint64_t kAdminConnections = 64;
-// Three listeners, the signals, a reload by one, the watch on memory, and the
-// caller's own.
-constexpr std::uint64_t kServeTasks = 7;
+// Three listeners, the signals, a reload by one, the watch on memory, the access log,
+// and the caller's own.
+constexpr std::uint64_t kServeTasks = 8;
 
 // Where the upstreams are; those that are embedded are not known yet.
 using Addresses = std::vector<std::optional<net::SocketAddress>>;
@@ -78,6 +78,7 @@ http::Server::Options server_options(const ServerConfig& config) {
                      .body = config.body_bytes};
   options.header_timeout = config.header_timeout;
   options.idle_timeout = config.idle_timeout;
+  options.proxy_from = config.proxy_protocol;
   return options;
 }
 
@@ -99,7 +100,7 @@ class GatewayRun {
         tasks_(ledger_, {.name = "gateway-tasks",
                          .limit = kServeTasks + Upstream::kTasks * config.upstreams.size(),
                          .because = "three listeners, the signals, a reload by one, the watch on memory, "
-                                    "what runs beside, two for each upstream"}),
+                                    "the access log, what runs beside, two for each upstream"}),
         admin_({.service = config.service,
                 .ledger = ledger_,
                 .expose = [this](observe::Exposition& page) { expose(page); },
@@ -198,6 +199,13 @@ bool GatewayRun::open_all() {
     targets.push_back(*address);
   }
   gateway_.emplace(config_, targets, ledger_, runtime_.processors());
+  if (AccessLog* log = gateway_->access_log()) {
+    if (const Result<> opened = log->lines().open(); !opened) {
+      options_.announce(
+          fmt::format("error: access log {}: {}", config_.access_log->path, opened.error().message()));
+      return false;
+    }
+  }
   faults_.add(gateway_->forward_point());
   faults_.add(demo_.answer_point());
   public_endpoint_.emplace(ledger_,
@@ -334,7 +342,10 @@ bool GatewayRun::fits_the_machine() {
 }
 
 core::task<> GatewayRun::reload_on_signal(core::SignalSet& hangups) {
-  while (co_await hangups.next(*serving_context_)) (void)co_await reloader_.reload(*serving_context_);
+  while (co_await hangups.next(*serving_context_)) {
+    if (AccessLog* log = gateway_->access_log()) log->lines().reopen();
+    (void)co_await reloader_.reload(*serving_context_);
+  }
 }
 
 void GatewayRun::apply(const GatewayConfig& to) {

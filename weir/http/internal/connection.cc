@@ -5,6 +5,8 @@
 #include "weir/core/now.h"
 #include "weir/core/sleep.h"
 #include "weir/http/internal/reply_text.h"
+#include "weir/net/network.h"
+#include "weir/net/proxy_protocol.h"
 
 namespace weir::http::internal {
 namespace {
@@ -22,6 +24,7 @@ constexpr std::size_t kIdleHeadBytesMax = 4 << 10;
 Connection::Connection(Service service, net::Socket socket)
     : service_(service),
       socket_(std::move(socket)),
+      peer_(socket_.peer()),
       request_context_(service.shard.serving),
       idle_context_(service.shard.draining),
       input_(socket_),
@@ -33,6 +36,8 @@ Connection::Connection(Service service, net::Socket socket)
 
 core::task<void> Connection::serve(Service service, net::Socket socket) {
   Connection self(service, std::move(socket));
+  if (!service.options.proxy_from.empty() && !co_await self.learn_peer())
+    self.aborted_ = self.closing_ = true;
   while (!self.closing_) {
     const Parser::Step step = self.parser_.next(self.input_.unread());
     self.input_.consume(step.consumed);
@@ -73,6 +78,18 @@ core::task<void> Connection::turn_away(Service service, net::Socket socket) {
   append_refusal(self.output_.held(), Refusal::connection_limit, {});
   self.lingering_ = true;
   co_await self.close();
+}
+
+core::task<bool> Connection::learn_peer() {
+  if (!net::contains(service_.options.proxy_from, socket_.peer())) co_return true;
+  const TimePoint deadline = saturating_add(core::now(), service_.options.header_timeout);
+  const auto client = co_await net::read_proxy_header(idle_context_, socket_, deadline);
+  if (!client) {
+    if (client.error().kind != ErrorKind::cancelled) service_.shard.counters.count(Refusal::proxy_header);
+    co_return false;
+  }
+  if (*client) peer_ = **client;
+  co_return true;
 }
 
 void Connection::read() {
@@ -123,6 +140,7 @@ void Connection::begin_exchange() {
   head_deadline_ = kNever;
   exchange_began_ = core::now();
   reply_ = {};
+  exchange_.begin();
   body_.begin();
   input_.release();
 }
@@ -132,6 +150,11 @@ void Connection::end_exchange() {
   handler_was_prompt_ = core::now() - exchange_began_ <= kPromptMax;
   // A context stays cancelled: the client has gone, or the server ends.
   if (request_context_.cancelled()) closing_ = true;
+  if (!upgraded_.begun()) return;
+  input_.consume(input_.unread().size());
+  aborted_ |= upgraded_.aborted();
+  // What the peer still sends must not reset the connection under our last bytes.
+  lingering_ |= !upgraded_.ended();
 }
 
 // The nearly only case: replied, and the request read to its end.
@@ -179,6 +202,7 @@ void Connection::answer_for_handler(bool handler_failed) {
 
 // Of the parser's making, or a timeout: the stream cannot be trusted from here.
 void Connection::refuse(Refusal refusal) {
+  service_.handler.on_refused(peer_, head_, refusal);
   service_.shard.counters.count(refusal);
   service_.shard.counters.replies.add();
   append_refusal(output_.held(), refusal, {.with_body = head_.method != "HEAD"});

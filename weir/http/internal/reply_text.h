@@ -24,6 +24,9 @@ struct ReplyFraming {
 // are left out of `head`; Date is added where it has none.
 void append_head(std::string& out, const ResponseHead& head, const ReplyFraming& framing);
 
+// The head of a reply of 101, with the Upgrade of `head`.
+void append_upgrade(std::string& out, const ResponseHead& head);
+
 // A whole reply of the server's own, which ends the connection if `close`.
 struct RefusalOptions {
   bool with_body = true;  // not to HEAD

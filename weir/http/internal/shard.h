@@ -30,6 +30,7 @@ struct Counters {
   Counter replies;
   Counter replies_cut_off;
   Counter writes;
+  Counter upgrades;
   std::array<Counter, kRefusals> refusals;
 
   void count(Refusal refusal) { refusals[static_cast<std::size_t>(refusal)].add(); }
