@@ -150,7 +150,7 @@ def final_statuses(data):
             return found
 
 
-def exchange(port, data, quiet=0.25, most=3.0):
+def exchange(port, data, quiet=1.0, most=6.0):
     """Sends `data`: the statuses that come back, and whether the server closed. It is
     over when nothing has come for `quiet` seconds."""
     received, closed = b"", False

@@ -12,6 +12,9 @@
 #include "tests/integration/http_server_fixture.h"
 #include "tests/integration/raw_client.h"
 #include "tests/integration/upstream_scripts.h"
+#include "weir/core/runtime.h"
+#include "weir/core/scope.h"
+#include "weir/http/client.h"
 #include "weir/http/websocket.h"
 
 namespace weir::testing {
@@ -117,6 +120,33 @@ TEST(WebSocketServer, RefusesWhatIsNoHandshake) {
   EXPECT_EQ(plain.field("sec-websocket-version"), "13");
   EXPECT_THAT(plain.body, HasSubstr("\"reason\":\"websocket_upgrade\""));
   EXPECT_EQ(ask_once(server.address(), post("/", "x")).status, 405);
+}
+
+TEST(WebSocketClient, OpensOneAtAServerOfOurs) {
+  ServerUnderTest server(echo_messages);
+  core::Runtime runtime({.processors = 1});
+  const auto talk = [&](core::Scope& scope) -> core::task<> {
+    core::Context& context = scope.context();
+    http::Client client(server.address(), {});
+    {
+      const std::vector<std::string_view> subprotocols{"chat"};
+      auto response = co_await http::open_websocket(context, client, {.target = "/"}, subprotocols);
+      EXPECT_TRUE(response) << response.error().message();
+      if (!response) co_return;
+      http::WebSocket socket(*response->stream(), http::WebSocketSide::client, {});
+      for (const std::size_t size : {5u, 300u, 100'000u}) {
+        const std::string message = pattern(size);
+        EXPECT_TRUE(co_await socket.send_text(context, message));
+        const auto answer = co_await socket.receive(context);
+        EXPECT_TRUE(answer && *answer && (*answer)->text() == message) << size;
+      }
+      EXPECT_TRUE(co_await socket.close(context, http::WebSocketClose::normal));
+      EXPECT_EQ(socket.close_code(), http::WebSocketClose::normal);
+    }
+    // Used up: nobody else gets it.
+    EXPECT_EQ(client.stats().pool.idle, 0u);
+  };
+  EXPECT_TRUE(runtime.run(talk));
 }
 
 TEST(WebSocketServer, ADrainSaysGoodbye) {

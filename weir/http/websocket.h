@@ -38,6 +38,7 @@
 #include "weir/core/context.h"
 #include "weir/core/task.h"
 #include "weir/http/byte_stream.h"
+#include "weir/http/client.h"
 #include "weir/http/exchange.h"
 #include "weir/http/message.h"
 
@@ -169,5 +170,17 @@ class WebSocketOffer {
  private:
   std::string key_;
 };
+
+// Opens one on a connection of the client's, which is used up by it: `request` is a GET
+// with a target and whatever else is to be said. The response's stream() is then the
+// WebSocket's, on the client's side:
+//
+//   auto response = co_await open_websocket(ctx, client, {.target = "/chat"}, {});
+//   if (!response) ...
+//   WebSocket socket(*response->stream(), WebSocketSide::client, {});
+//
+// Errors: Client::send()'s; invalid: the answer is not the one to this offer.
+core::task<Result<ClientResponse>> open_websocket(core::Context& context, Client& client, RequestHead request,
+                                                  std::span<const std::string_view> subprotocols);
 
 }  // namespace weir::http

@@ -158,4 +158,16 @@ Result<> WebSocketOffer::check(const ResponseHead& response,
   return {};
 }
 
+core::task<Result<ClientResponse>> open_websocket(core::Context& context, Client& client, RequestHead request,
+                                                  std::span<const std::string_view> subprotocols) {
+  const WebSocketOffer offer;
+  offer.add_to(request, subprotocols);
+  Result<ClientResponse> response = co_await client.send(context, request);
+  if (!response) co_return response;
+  if (Result<> checked = offer.check(response->head(), subprotocols); !checked) {
+    co_return std::unexpected(checked.error());
+  }
+  co_return response;
+}
+
 }  // namespace weir::http
