@@ -41,6 +41,7 @@ enum class Refusal : std::uint8_t {
   handler_failed,  // it threw
   no_reply,        // it returned without one
   connection_limit,
+  plain_text,    // clear text where TLS is spoken; answered in clear text
   proxy_header,  // of the PROXY protocol: missing or malformed; the connection is closed without a reply
 };
 

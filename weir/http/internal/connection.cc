@@ -38,6 +38,7 @@ core::task<void> Connection::serve(Service service, net::Socket socket) {
   Connection self(service, std::move(socket));
   if (!service.options.proxy_from.empty() && !co_await self.learn_peer())
     self.aborted_ = self.closing_ = true;
+  if (service.tls != nullptr && !self.closing_ && !co_await self.secure()) self.closing_ = true;
   while (!self.closing_) {
     const Parser::Step step = self.parser_.next(self.input_.unread());
     self.input_.consume(step.consumed);

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "weir/core/context.h"
@@ -22,6 +23,7 @@
 #include "weir/http/parser.h"
 #include "weir/http/server.h"
 #include "weir/net/socket.h"
+#include "weir/net/tls.h"
 
 namespace weir::http::internal {
 
@@ -32,6 +34,7 @@ class Connection final : public ExchangeSide {
     const Server::Options& options;
     Handler& handler;
     Shard& shard;
+    const net::TlsServerContext* tls = nullptr;  // null: clear text
   };
 
   static core::task<void> serve(Service service, net::Socket socket);
@@ -68,6 +71,8 @@ class Connection final : public ExchangeSide {
 
   // False: what came is no header of a balancer that has to send one.
   core::task<bool> learn_peer();
+  // Shakes hands; false: there is nothing to serve.
+  core::task<bool> secure();
   void read();
   core::Descriptor::Readiness request_bytes();
   void on_no_request(const Error& error);
@@ -91,8 +96,9 @@ class Connection final : public ExchangeSide {
   net::Socket socket_;
   net::SocketAddress peer_;  // the client
   ConnectionFacts facts_;
-  core::Context request_context_;  // the handler's; cancelled when the client hangs up
-  core::Context idle_context_;     // ends with drain()
+  std::unique_ptr<const net::TlsFacts> tls_facts_;  // whose texts those are
+  core::Context request_context_;                   // the handler's; cancelled when the client hangs up
+  core::Context idle_context_;                      // ends with drain()
   Input input_;
   Output output_;
   RequestHead head_;
