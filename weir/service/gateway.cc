@@ -106,11 +106,16 @@ PeerTrust trust_of(const ServerConfig& config) {
   return {config.trusted, config.client_field == "forwarded" ? forwarded : x_forwarded_for};
 }
 
-std::unique_ptr<bounds::Bound> websockets_of(const ServerConfig& config, bounds::Ledger& ledger) {
-  if (config.websockets == 0) return nullptr;
+// Each is a request inside as well.
+std::uint64_t websockets_max(const GatewayConfig& config) {
+  return std::min(config.server.websockets, config.inflight.limit);
+}
+
+std::unique_ptr<bounds::Bound> websockets_of(const GatewayConfig& config, bounds::Ledger& ledger) {
+  if (config.server.websockets == 0) return nullptr;
   return std::make_unique<bounds::Bound>(ledger,
                                          bounds::Bound::Options{.name = "websockets",
-                                                                .limit = config.websockets,
+                                                                .limit = websockets_max(config),
                                                                 .because = "server.websockets",
                                                                 .each = Bytes{2 * kTunnelBuffer + 2048}});
 }
@@ -132,7 +137,7 @@ Gateway::Gateway(const GatewayConfig& config, const std::vector<net::SocketAddre
     : trust_(trust_of(config.server)),
       tenant_field_(config.tenant ? config.tenant->header : std::string()),
       websocket_idle_(config.server.websocket_idle),
-      websockets_(websockets_of(config.server, ledger)),
+      websockets_(websockets_of(config, ledger)),
       access_log_(config.access_log ? std::make_unique<AccessLog>(*config.access_log, processors) : nullptr),
       forwarding_(config.service),
       service_(config.service),
@@ -155,6 +160,7 @@ Gateway::Gateway(const GatewayConfig& config, const std::vector<net::SocketAddre
 Gateway::~Gateway() = default;
 
 void Gateway::apply(const GatewayConfig& to) {
+  if (websockets_) (void)websockets_->resize(websockets_max(to));
   admission_.apply(to);
   for (const auto& upstream : upstreams_) {
     const UpstreamConfig* config = to.find_upstream(upstream->config().name);

@@ -232,7 +232,9 @@ core::task<Result<Upstream::Reply>> Upstream::send(core::Context& context, const
       [this, &request, sent](core::Context& own, core::Permit& permit) {
         return send_once(own, permit, request, sent);
       },
-      {.repeatable = sent == nullptr && may_be_repeated(request.method)}, JudgeReply{&body});
+      // A handshake opens something, whatever its method.
+      {.repeatable = sent == nullptr && may_be_repeated(request.method) && !request.headers.get("upgrade")},
+      JudgeReply{&body});
 }
 
 core::task<Result<StoredPointer>> Upstream::load(core::Context& context, const http::RequestHead& request,
