@@ -72,8 +72,8 @@ TEST(RefusalReasons, AnUpstreamThatRefusesIsNotAskedForAWhile) {
 }
 
 TEST(RefusalReasons, AnUpstreamToWhichThereIsNoWay) {
-  // Nobody connects to everybody.
-  const GatewayProcess gateway({.upstreams = {{"u", std::string("http://255.255.255.255:9")}}});
+  // No connection leads to a group.
+  const GatewayProcess gateway({.upstreams = {{"u", std::string("http://224.0.0.1:9")}}});
   const Reply reply = ask_once(gateway.address(), get("/u/"));
   EXPECT_EQ(reply.status, 502);
   EXPECT_THAT(reply.body, HasSubstr("\"reason\":\"upstream_unreachable\""));
