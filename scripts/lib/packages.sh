@@ -12,7 +12,7 @@ packages_build=(
 )
 
 # To build and run the tests.
-packages_test=(libgtest-dev libgmock-dev)
+packages_test=(libgtest-dev libgmock-dev curl)
 
 # Sanitizers, fuzzers, linters; benchmarks, to see that they compile; a browser,
 # to see that the pages work.
