@@ -107,7 +107,7 @@ take_turns() {
       side=${*:$((1 + (round + i) % $#)):1}
       turn=$(measure "$way" "$side" "$connections") || die "the load on $side failed in round $round"
       turns+=("$(jq -c --argjson round "$round" '. + {round: $round}' <<<"$turn")")
-      say "$work $connections, round $round of $rounds  $(jq -r '"\(.side)\t\(.per_s | floor)/s  \(.cpu_us | . * 100 | round / 100) us  \(.failed) failed"' <<<"$turn")"
+      say "$work $connections, round $round of $rounds  $(jq -r '"\(.side)\t\(.per_s | floor)/s  \((.cpu_us // 0) * 100 | round / 100) us  \(.failed) failed"' <<<"$turn")"
     done
   done
   report_turns "$(printf '%s\n' "${turns[@]}" | jq -sc --argjson machine "$machine" --arg work "$work" \

@@ -143,6 +143,7 @@ struct UpstreamConfig {
   // permit for so long when the upstream hangs.
   Duration timeout = 10s;
   ConnectionsConfig connections;
+  UpstreamProtocol protocol = UpstreamProtocol::http1;
   std::string because;
   QueueConfig queue = {};  // where requests wait for `inflight`; they hold the gateway's own meanwhile
 

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "weir/http/request_id.h"
+#include "weir/service/grpc.h"
 
 namespace weir::service {
 namespace {
@@ -85,6 +86,9 @@ void Forwarding::request(const http::RequestHead& in, const Origin& origin, http
     for (const std::string_view name : kHearsay) out.headers.remove(name);
   }
   out.headers.remove("expect");  // the gateway's own server answers it
+  // For this hop as for the client's: trailers are passed on, and callers of gRPC
+  // cannot do without.
+  if (is_grpc(in.headers) && in.headers.has_token("te", "trailers")) out.headers.set("TE", "trailers");
 
   const std::string_view host = in.headers.get("host").value_or("");
   std::string forwarded = "for=";

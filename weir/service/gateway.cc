@@ -8,6 +8,7 @@
 #include "weir/admission/admission.h"
 #include "weir/base/check.h"
 #include "weir/core/now.h"
+#include "weir/service/grpc.h"
 #include "weir/service/refusal_reply.h"
 #include "weir/service/relay.h"
 #include "weir/service/tunnel.h"
@@ -264,7 +265,10 @@ core::task<Forwarded> Gateway::admit_and_forward(http::Exchange& exchange, Upstr
 }
 
 core::task<Forwarded> Gateway::forward(http::Exchange& exchange, Upstream& upstream, Refused& refused) {
-  core::Context context(exchange.context(), saturating_add(core::now(), upstream.timeout()));
+  // The caller's own patience, where it tells it, and the upstream learns what is left of it.
+  const auto patience = grpc_timeout(exchange.request().headers);
+  const Duration timeout = std::min(patience.value_or(upstream.timeout()), upstream.timeout());
+  core::Context context(exchange.context(), saturating_add(core::now(), timeout));
   ClientBody body(exchange.body());
   http::RequestHead request;
   forwarding_.request(exchange.request(),
@@ -273,6 +277,7 @@ core::task<Forwarded> Gateway::forward(http::Exchange& exchange, Upstream& upstr
                        .tls = exchange.facts().tls,
                        .id = exchange.id()},
                       request);
+  if (patience) request.headers.set("grpc-timeout", grpc_timeout_text(timeout));
   core::Permit websocket;
   if (websockets_ && body.length() == 0 && asks_for_websocket(exchange.request())) {
     Result<core::Permit> permit = websockets_->try_acquire();
