@@ -68,12 +68,12 @@ TEST(GatewayReload, ALimitMovesUnderLoadAndNoRequestIsDropped) {
 TEST(GatewayReload, WhatNeedsARestartIsRefusedAsAWhole) {
   BadUpstream upstream([](BadUpstream::Peer& peer) { peer.serve(ok("done")); });
   GatewayProcess gateway(file_with(upstream.address(), "limit: 20"));
-  gateway.rewrite(file_with(upstream.address(), "limit: 30",
-                            "inflight: 50, timeout: 60s, connections: { lifetime: 1m }"));
+  gateway.rewrite(
+      file_with(upstream.address(), "limit: 30", "inflight: 50, timeout: 60s, queue: { depth: 5 }"));
   const Reply reply = reload(gateway);
   EXPECT_EQ(reply.status, 409);
   EXPECT_EQ(reply.body,
-            "upstreams.u.connections.lifetime: 5m -> 1m (needs a restart)\nnothing is changed: these cannot "
+            "upstreams.u.queue.depth: 0 -> 5 (needs a restart)\nnothing is changed: these cannot "
             "change while the gateway runs\n");
   EXPECT_EQ(gateway.bound("inflight").limit, 20U);
   EXPECT_EQ(gateway.metric("weir_reloads_total{result=\"failed\"}"), 1);

@@ -200,6 +200,8 @@ class Client {
   // Without it they are found when others are used, so that some stay open
   // while there are no requests at all. Its owner spawns it.
   core::task<void> keep_swept(core::Context& context);
+  // The same, once: for who has many clients to look after.
+  void sweep();
   // As ConnectionPool::resize().
   void resize_pool(std::uint32_t connections_max, std::uint32_t idle_max) {
     pool_.resize(connections_max, idle_max);

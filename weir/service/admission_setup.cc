@@ -150,6 +150,11 @@ Criticality GatewayAdmission::importance_of(const http::RequestHead& request) co
   return admission::parse_criticality(*word).value_or(priority_default_);
 }
 
+std::optional<std::string_view> GatewayAdmission::tenant_of(const http::RequestHead& request) const {
+  if (tenant_header_.empty()) return std::nullopt;
+  return request.headers.get(tenant_header_);
+}
+
 admission::Admission::Admit GatewayAdmission::ask(core::Context& context,
                                                   const http::RequestHead& request) const {
   admission::Request asked{.priority = importance_of(request), .now = core::now()};

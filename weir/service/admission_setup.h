@@ -38,6 +38,13 @@ class GatewayAdmission {
   const admission::MemoryGuard* memory() const { return memory_.get(); }
   const admission::CostClass& all() const { return all_; }
 
+  // What it reads of a request: empty where it has no tenant, and how important it is
+  // in one of the five words.
+  std::optional<std::string_view> tenant_of(const http::RequestHead& request) const;
+  std::string_view importance_word(const http::RequestHead& request) const {
+    return admission::to_string(importance_of(request));
+  }
+
   // Whose an error is, by its `where`.
   enum class Refuser : std::uint8_t { tenant, caller, memory, all };
   Refuser refuser(const Error& error) const;

@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <random>
 #include <utility>
 
 #include "weir/admission/admission.h"
 #include "weir/base/check.h"
 #include "weir/core/now.h"
+#include "weir/service/contract.h"
 #include "weir/service/grpc.h"
+#include "weir/service/header_edits.h"
 #include "weir/service/refusal_reply.h"
 #include "weir/service/relay.h"
 #include "weir/service/tunnel.h"
@@ -121,103 +124,139 @@ std::unique_ptr<bounds::Bound> websockets_of(const GatewayConfig& config, bounds
                                                                 .each = Bytes{2 * kTunnelBuffer + 2048}});
 }
 
-// Nothing but a WebSocket is passed through: an upstream that took "h2c", say, would
-// be spoken to past all that stands before it.
-bool asks_for_websocket(const http::RequestHead& request) {
-  if (request.method != "GET" || request.version_minor == 0) return false;
-  if (!request.headers.has_token("Connection", "upgrade")) return false;
-  const auto upgrade = request.headers.get("Upgrade");
-  return upgrade && http::equals_ignoring_case(*upgrade, "websocket") &&
-         request.headers.get_all("Upgrade").size() == 1;
-}
-
 }  // namespace
 
-Gateway::Gateway(const GatewayConfig& config, const std::vector<net::SocketAddress>& addresses,
-                 bounds::Ledger& ledger, unsigned processors)
+Gateway::Gateway(const GatewayConfig& config, const TargetAddresses& addresses, bounds::Ledger& ledger,
+                 unsigned processors)
     : trust_(trust_of(config.server)),
-      tenant_field_(config.tenant ? config.tenant->header : std::string()),
       websocket_idle_(config.server.websocket_idle),
       websockets_(websockets_of(config, ledger)),
       access_log_(config.access_log ? std::make_unique<AccessLog>(*config.access_log, processors) : nullptr),
       forwarding_(config.service),
       service_(config.service),
       admission_(config, ledger),
-      unrouted_("", processors) {
-  WEIR_CHECK(addresses.size() == config.upstreams.size(), "one address for each upstream");
-  const Upstream::Parts parts{forwarding_, ledger, forward_point_, processors};
-  for (std::size_t i = 0; i < addresses.size(); ++i) {
-    upstreams_.push_back(std::make_unique<Upstream>(config.upstreams[i], addresses[i], parts));
-  }
-  for (const RouteConfig& route : config.routes) {
-    const auto upstream =
-        std::ranges::find(upstreams_, route.upstream, [](const auto& u) { return u->config().name; });
-    WEIR_CHECK(upstream != upstreams_.end(), "a checked configuration routes to upstreams that exist");
-    routes_.push_back({route.match, upstream->get()});
-  }
-  std::ranges::sort(routes_, std::greater{}, [](const Route& route) { return route.prefix.size(); });
-}
+      unrouted_("", processors),
+      rng_((std::uint64_t{std::random_device{}()} << 32) + std::random_device{}()),
+      ledger_(ledger),
+      processors_(processors),
+      table_(make_table(config, addresses, nullptr), processors) {}
 
 Gateway::~Gateway() = default;
 
-void Gateway::apply(const GatewayConfig& to) {
+// The table's pointer is of a count of its own: when the last table and the last
+// request that has the upstream are gone, what it does on its own ends, and with that
+// the upstream.
+std::shared_ptr<Upstream> Gateway::make_upstream(const UpstreamConfig& config,
+                                                 const TargetAddresses& addresses) {
+  const auto made = std::make_shared<Upstream>(
+      config, addresses, Upstream::Parts{forwarding_, ledger_, forward_point_, processors_});
+  kept_.push_back(made);
+  if (scope_ != nullptr) keep(made);
+  return {made.get(), [made](Upstream* upstream) { upstream->retire(); }};
+}
+
+// One that lives on takes over what is declared now.
+std::shared_ptr<Shadow> Gateway::shadow_for(const RouteConfig& route) {
+  std::erase_if(shadows_, [](const auto& shadow) { return shadow.use_count() == 1 && shadow->idle(); });
+  const std::string name = route.text();
+  for (const auto& shadow : shadows_) {
+    if (shadow->name() != name) continue;
+    shadow->apply(*route.shadow);
+    return shadow;
+  }
+  auto shadow = std::make_shared<Shadow>(ledger_, name, *route.shadow);
+  shadows_.push_back(shadow);
+  return shadow;
+}
+
+std::shared_ptr<const GatewayTable> Gateway::make_table(const GatewayConfig& config,
+                                                        const TargetAddresses& addresses,
+                                                        const GatewayTable* before) {
+  std::vector<std::shared_ptr<Upstream>> upstreams;
+  for (const UpstreamConfig& upstream : config.upstreams) {
+    std::shared_ptr<Upstream> stays = before == nullptr ? nullptr : before->upstream(upstream.name);
+    if (stays) stays->apply(upstream, addresses);
+    upstreams.push_back(stays ? std::move(stays) : make_upstream(upstream, addresses));
+  }
+  return std::make_shared<const GatewayTable>(config.routes, std::move(upstreams),
+                                              [this](const RouteConfig& route) { return shadow_for(route); });
+}
+
+std::expected<void, std::string> Gateway::apply(const GatewayConfig& to, const TargetAddresses& addresses) {
+  const std::shared_ptr<const GatewayTable> before = table_.get();
+  std::erase_if(kept_, [](const auto& upstream) { return upstream.expired(); });
+  std::size_t upstreams = kept_.size();
+  for (const UpstreamConfig& upstream : to.upstreams) {
+    if (before->upstream(upstream.name)) continue;
+    ++upstreams;
+    if (!ledger_.contains("upstream:" + upstream.name)) continue;
+    return std::unexpected(fmt::format(
+        "upstream {} was taken away by an earlier reload and still finishes what was inside", upstream.name));
+  }
+  if (tasks_ != nullptr) (void)tasks_->resize(besides_ + (Upstream::kTasks * upstreams));
   if (websockets_) (void)websockets_->resize(websockets_max(to));
   admission_.apply(to);
-  for (const auto& upstream : upstreams_) {
-    const UpstreamConfig* config = to.find_upstream(upstream->config().name);
-    WEIR_CHECK(config != nullptr, "the upstreams are the same");
-    upstream->apply(*config);
-  }
+  table_.set(make_table(to, addresses, before.get()));
+  return {};
 }
 
-void Gateway::spawn_housekeeping(core::Scope& scope, core::Limit& tasks) {
-  const auto start = [&](core::task<> task) {
+void Gateway::keep(const std::shared_ptr<Upstream>& upstream) {
+  Result<core::Permit> permit = tasks_->try_acquire();
+  WEIR_CHECK(permit, "the tasks of each upstream are declared");
+  scope_->spawn(std::move(*permit), Upstream::keep(upstream, scope_->context(), *tasks_));
+}
+
+void Gateway::spawn_housekeeping(core::Scope& scope, bounds::Bound& tasks, std::uint64_t besides) {
+  scope_ = &scope;
+  tasks_ = &tasks;
+  besides_ = besides;
+  if (admission_.memory() != nullptr) {
     Result<core::Permit> permit = tasks.try_acquire();
-    WEIR_CHECK(permit, "the tasks of each upstream are declared");
-    scope.spawn(std::move(*permit), std::move(task));
-  };
-  if (admission_.memory() != nullptr) start(admission_.memory()->run(scope.context()));
-  if (access_log_) start(access_log_->lines().run(scope.context()));
-  for (const auto& upstream : upstreams_) {
-    start(upstream->keep_swept(scope.context()));
-    if (upstream->shares()) start(upstream->run_shared(scope.context()));
+    WEIR_CHECK(permit, "the watch on memory is declared");
+    scope.spawn(std::move(*permit), admission_.memory()->run(scope.context()));
   }
-}
-
-Upstream* Gateway::find_upstream(std::string_view path) const {
-  const auto route =
-      std::ranges::find_if(routes_, [path](const Route& r) { return path.starts_with(r.prefix); });
-  return route == routes_.end() ? nullptr : route->upstream;
+  if (access_log_) {
+    Result<core::Permit> permit = tasks.try_acquire();
+    WEIR_CHECK(permit, "the access log is declared");
+    scope.spawn(std::move(*permit), access_log_->lines().run(scope.context()));
+  }
+  for (const auto& upstream : kept_) keep(upstream.lock());
 }
 
 core::task<void> Gateway::handle(http::Exchange& exchange) {
   const TimePoint start = core::now();
   exchange.set_id(trust_.id(exchange.request().headers, exchange.peer()));
-  Upstream* upstream = find_upstream(path_of(exchange.request().target));
-  if (upstream == nullptr) {
+  std::shared_ptr<const GatewayTable> table = table_.get();
+  const GatewayTable::Route* const route = table->find(exchange.request());
+  if (route == nullptr) {
     unrouted_.count(Outcome::no_route, {});
     co_await send_refusal(exchange,
-                          {.status = 404, .reason = "no_route", .message = "no route matches this path"});
+                          {.status = 404, .reason = "no_route", .message = "no route matches this request"});
     log(exchange, {}, Outcome::no_route, core::now() - start, Duration(-1));
     co_return;
   }
+  const net::SocketAddress client = trust_.client(exchange.request().headers, exchange.peer());
+  Upstream& upstream = table->choose(*route, exchange.request(), client, rng_);
+  const Serving serving{exchange, std::move(table), *route, upstream, upstream.targets().current()};
   Refused refused;
-  const Outcome outcome = co_await serve(exchange, *upstream, refused);
+  const Outcome outcome = co_await serve(serving, refused);
   const Duration took = core::now() - start;
-  upstream->stats().count(outcome, took);
-  log(exchange, upstream->config().name, outcome, took, refused.upstream_took);
+  upstream.stats().count(outcome, took);
+  log(exchange, upstream.config().name, outcome, took, refused.upstream_took);
 }
 
 // What could not be served is answered when nothing is held any more.
-core::task<Outcome> Gateway::serve(http::Exchange& exchange, Upstream& upstream, Refused& refused) {
-  const Forwarded forwarded = co_await admit_and_forward(exchange, upstream, refused);
+core::task<Outcome> Gateway::serve(const Serving& serving, Refused& refused) {
+  http::Exchange& exchange = serving.exchange;
+  Upstream& upstream = serving.upstream;
+  const Forwarded forwarded = co_await admit_and_forward(serving, refused);
   if (forwarded) co_return *forwarded;
   if (exchange.context().cancelled()) co_return Outcome::client_gone;
   if (refused.by == Outcome::refused_tenant || refused.by == Outcome::refused_caller) {
     co_await refuse(exchange, refused, forwarded.error());
     co_return refused.by;
   }
-  if (co_await serve_stale(exchange, upstream)) co_return Outcome::stale;
+  if (co_await serve_stale(serving)) co_return Outcome::stale;
   if (const auto fallback = upstream.fallback()) {
     http::ResponseHead head;
     head.status = fallback->status;
@@ -241,9 +280,9 @@ core::task<Outcome> Gateway::serve(http::Exchange& exchange, Upstream& upstream,
 
 // The permits live as long as this frame: until the reply is with the kernel, or
 // until it is clear that there is none.
-core::task<Forwarded> Gateway::admit_and_forward(http::Exchange& exchange, Upstream& upstream,
-                                                 Refused& refused) {
-  Result<admission::Admitted> admitted = co_await admission_.ask(exchange.context(), exchange.request());
+core::task<Forwarded> Gateway::admit_and_forward(const Serving& serving, Refused& refused) {
+  Result<admission::Admitted> admitted =
+      co_await admission_.ask(serving.exchange.context(), serving.exchange.request());
   if (!admitted) {
     const GatewayAdmission::Refuser refuser = admission_.refuser(admitted.error());
     refused.by = outcome_of(refuser);
@@ -251,12 +290,12 @@ core::task<Forwarded> Gateway::admit_and_forward(http::Exchange& exchange, Upstr
     refused.limit = admission_.limit_of(refuser);
     co_return std::unexpected(admitted.error());
   }
-  const Forwarded forwarded = co_await forward(exchange, upstream, refused);
+  const Forwarded forwarded = co_await forward(serving, refused);
   admitted->complete(verdict_of(forwarded));
   if (!forwarded) {
     refused.by = outcome_of(forwarded.error());
-    refused.at_bound = forwarded.error().where == upstream.inflight().name();
-    refused.limit = upstream.inflight().limit();
+    refused.at_bound = forwarded.error().where == serving.upstream.inflight().name();
+    refused.limit = serving.upstream.inflight().limit();
     if (websockets_ && forwarded.error().where == websockets_->name()) {
       refused = {.by = Outcome::refused_websockets, .at_bound = true, .limit = websockets_->limit()};
     }
@@ -264,138 +303,153 @@ core::task<Forwarded> Gateway::admit_and_forward(http::Exchange& exchange, Upstr
   co_return forwarded;
 }
 
-core::task<Forwarded> Gateway::forward(http::Exchange& exchange, Upstream& upstream, Refused& refused) {
-  // The caller's own patience, where it tells it, and the upstream learns what is left of it.
-  const auto patience = grpc_timeout(exchange.request().headers);
-  const Duration timeout = std::min(patience.value_or(upstream.timeout()), upstream.timeout());
-  core::Context context(exchange.context(), saturating_add(core::now(), timeout));
-  ClientBody body(exchange.body());
-  http::RequestHead request;
-  forwarding_.request(exchange.request(),
+void Gateway::write_request(const Serving& serving, http::RequestHead& out) const {
+  const http::Exchange& exchange = serving.exchange;
+  const http::RequestHead& request = exchange.request();
+  forwarding_.request(request,
                       {.peer = exchange.peer(),
                        .trusted = trust_.trusts(exchange.peer()),
                        .tls = exchange.facts().tls,
                        .id = exchange.id()},
-                      request);
-  if (patience) request.headers.set("grpc-timeout", grpc_timeout_text(timeout));
-  core::Permit websocket;
-  if (websockets_ && body.length() == 0 && asks_for_websocket(exchange.request())) {
-    Result<core::Permit> permit = websockets_->try_acquire();
-    if (!permit) co_return std::unexpected(permit.error());
-    websocket = std::move(*permit);
-    request.headers.set("Connection", "Upgrade");
-    request.headers.set("Upgrade", "websocket");
+                      out);
+  edit_request(*serving.route.config, out);
+  const ContractConfig& contract = serving.targets->contract;
+  if (!contract.tenant.empty()) tell(contract.tenant, admission_.tenant_of(request), out);
+  if (!contract.priority.empty()) tell(contract.priority, admission_.importance_word(request), out);
+}
+
+// Of what the upstream is sent: routes may change it.
+std::optional<std::string> Gateway::key_of(const Serving& serving, const http::RequestHead& request) {
+  auto key = shared_key(request, serving.exchange.body().length() != 0);
+  if (key && !serving.route.config->request.empty()) key->append("\n").append(serving.route.config->text());
+  return key;
+}
+
+core::task<Forwarded> Gateway::forward(const Serving& serving, Refused& refused) {
+  // The caller's own patience, where it tells it, and the upstream learns what is left of it.
+  const auto patience = grpc_timeout(serving.exchange.request().headers);
+  const Duration told = std::min(patience.value_or(Duration::max()),
+                                 time_left(serving.targets->contract, serving.exchange.request()));
+  const Duration time = std::min(serving.upstream.timeout(), told);
+  core::Context context(serving.exchange.context(), saturating_add(core::now(), time));
+  ClientBody body(serving.exchange.body());
+  Shadow* const shadow = serving.route.shadow.get();
+  const bool copied = shadow != nullptr && shadow->wants(rng_);
+  if (copied) body.keep(shadow->body_bytes());
+  http::RequestHead request;
+  write_request(serving, request);
+  if (patience) request.headers.set("grpc-timeout", grpc_timeout_text(time));
+  Result<core::Permit> websocket = take_websocket(serving, request);
+  if (!websocket) co_return std::unexpected(websocket.error());
+  Forwarded forwarded = Outcome::no_route;
+  if (serving.upstream.shares() && !*websocket) {
+    if (auto key = key_of(serving, request))
+      forwarded = co_await forward_shared(serving, context, std::move(*key), request);
   }
-  if (upstream.shares() && !websocket) {
-    if (auto key = shared_key(exchange.request(), body.length() != 0)) {
-      const Forwarded served = co_await forward_shared(exchange, context, upstream, std::move(*key), request);
-      if (!served || *served != Outcome::no_route) co_return served;
-    }
+  if (forwarded && *forwarded == Outcome::no_route) {
+    const TimePoint sent = core::now();
+    Result<Upstream::Reply> reply = co_await serving.upstream.send(context, request, body, serving.targets);
+    if (reply) refused.upstream_took = core::now() - sent;
+    const bool opened = reply && *websocket && reply->response.stream() != nullptr;
+    if (opened) co_return co_await tunnel(serving, *reply, std::move(*websocket));
+    forwarded = co_await hand_on(serving, context, reply, body);
   }
-  const TimePoint sent = core::now();
-  Result<Upstream::Reply> reply = co_await upstream.send(context, request, body);
+  if (copied && !*websocket) copy_to_shadow(serving, std::move(request), body);
+  co_return forwarded;
+}
+
+core::task<Forwarded> Gateway::hand_on(const Serving& serving, core::Context& context,
+                                       Result<Upstream::Reply>& reply, ClientBody& body) {
   if (!reply) {
     // Without a reply of ours the server answers with the status of its refusal.
     if (body.failed()) co_return Outcome::request_body_failed;
     co_return std::unexpected(reply.error());
   }
-  refused.upstream_took = core::now() - sent;
-  if (websocket && reply->response.stream() != nullptr) {
-    co_return co_await tunnel(exchange, *reply, std::move(websocket));
-  }
   http::ResponseHead head;
   forwarding_.response(reply->response.head(), head);
-  head.headers.set(http::kRequestIdField, exchange.id());
-  const Forwarded relayed = co_await relay({exchange, context, body}, head, reply->response);
+  head.headers.set(http::kRequestIdField, serving.exchange.id());
+  apply_edits(serving.route.config->reply, head.headers);
+  const Forwarded relayed = co_await relay({serving.exchange, context, body}, head, reply->response);
   if (!relayed && body.failed()) co_return Outcome::request_body_failed;
+  if (relayed && *relayed == Outcome::upstream_broke_off) serving.upstream.broke_off(*reply);
   co_return relayed;
 }
 
-// The permits are held for as long as it is open. No time is up but that of its own
-// silence, and the drain's.
-core::task<Forwarded> Gateway::tunnel(http::Exchange& exchange, Upstream::Reply& reply, core::Permit permit) {
-  const http::ResponseHead& answer = reply.response.head();
-  if (!answer.headers.has_token("Upgrade", "websocket")) {
-    co_return fail(ErrorKind::invalid, Reason::malformed, "upgrade");
-  }
-  http::ResponseHead head;
-  forwarding_.response(answer, head);
-  head.headers.set("Upgrade", "websocket");
-  head.headers.set(http::kRequestIdField, exchange.id());
-  const Result<http::ByteStream*> client = co_await exchange.upgrade(head);
-  if (!client) co_return Outcome::client_gone;
-  (void)co_await run_tunnel(exchange.context(), std::move(permit), **client, *reply.response.stream(),
-                            websocket_idle_);
-  co_return Outcome::upgraded;
-}
-
-void Gateway::log(http::Exchange& exchange, std::string_view upstream, Outcome outcome, Duration took,
-                  Duration upstream_took) {
-  if (!access_log_) return;
-  const http::RequestHead& request = exchange.request();
-  const auto tenant = tenant_field_.empty() ? std::nullopt : request.headers.get(tenant_field_);
-  const bool bodiless = request.method == "HEAD";
-  access_log_->add({.request = request,
-                    .client = trust_.client(request.headers, exchange.peer()),
-                    .status = exchange.sent().status,
-                    .bytes = bodiless ? 0 : exchange.sent().body_bytes,
-                    .took = took,
-                    .upstream = upstream,
-                    .upstream_took = upstream_took,
-                    .outcome = to_string(outcome),
-                    .id = exchange.id(),
-                    .tenant = tenant.value_or("")});
-}
-
-void Gateway::on_refused(const net::SocketAddress& peer, const http::RequestHead& head,
-                         http::Refusal refusal) {
-  if (!access_log_) return;
-  const http::RefusalFacts& why = http::facts(refusal);
-  access_log_->add({.request = head, .client = peer, .status = why.status, .outcome = why.label});
-}
-
 // no_route: what came is of no use to this request, which has to go itself.
-core::task<Forwarded> Gateway::forward_shared(http::Exchange& exchange, core::Context& context,
-                                              Upstream& upstream, std::string key,
+core::task<Forwarded> Gateway::forward_shared(const Serving& serving, core::Context& context, std::string key,
                                               const http::RequestHead& request) {
   const std::uint64_t id = requests_.fetch_add(1, std::memory_order_relaxed) + 1;
-  const Result<Upstream::Found> found = co_await upstream.find(context, std::move(key), request, id);
+  const Result<Upstream::Found> found = co_await serving.upstream.find(context, std::move(key), request, id);
   if (!found) co_return std::unexpected(found.error());
   const StoredReply& stored = *found->value;
   if (!stored.whole || (!stored.for_all && stored.loader != id)) co_return Outcome::no_route;
   const bool loaded = found->freshness == resilience::Freshness::loaded;
-  const bool sent = co_await respond_stored(exchange, stored, found->age, found->freshness);
+  const bool sent = co_await respond_stored(serving, stored, found->age, found->freshness);
   if (!sent) co_return Outcome::client_gone;
   if (loaded) co_return stored.loader == id ? Outcome::forwarded : Outcome::joined;
   co_return found->freshness == resilience::Freshness::fresh ? Outcome::cached : Outcome::stale;
 }
 
-core::task<bool> Gateway::serve_stale(http::Exchange& exchange, Upstream& upstream) {
-  if (!upstream.shares()) co_return false;
-  const auto key = shared_key(exchange.request(), exchange.body().length() != 0);
+core::task<bool> Gateway::serve_stale(const Serving& serving) {
+  if (!serving.upstream.shares()) co_return false;
+  http::RequestHead request;
+  write_request(serving, request);
+  const auto key = key_of(serving, request);
   if (!key) co_return false;
-  const auto found = upstream.find_stale(*key);
+  const auto found = serving.upstream.find_stale(*key);
   if (!found || !found->value->whole || !found->value->for_all) co_return false;
-  co_return co_await respond_stored(exchange, *found->value, found->age,
+  co_return co_await respond_stored(serving, *found->value, found->age,
                                     resilience::Freshness::stale_on_error);
 }
 
-core::task<bool> Gateway::respond_stored(http::Exchange& exchange, const StoredReply& stored, Duration age,
+core::task<bool> Gateway::respond_stored(const Serving& serving, const StoredReply& stored, Duration age,
                                          resilience::Freshness freshness) {
   using resilience::Freshness;
   http::ResponseHead head = stored.head;
   if (freshness != Freshness::loaded) {
     head.headers.set("Age", fmt::format("{}", std::chrono::duration_cast<std::chrono::seconds>(age).count()));
   }
-  head.headers.set(http::kRequestIdField, exchange.id());
+  head.headers.set(http::kRequestIdField, serving.exchange.id());
   // RFC 9211.
   head.headers.add("Cache-Status", fmt::format("{}; {}", service_,
                                                freshness == Freshness::loaded  ? "fwd=miss"
                                                : freshness == Freshness::fresh ? "hit"
                                                                                : "hit; detail=stale"));
   if (freshness == Freshness::stale_on_error) head.headers.add("Weir-Degraded", "stale");
-  const Result<> sent = co_await exchange.respond(head, stored.body);
+  apply_edits(serving.route.config->reply, head.headers);
+  const Result<> sent = co_await serving.exchange.respond(head, stored.body);
   co_return sent.has_value();
+}
+
+// The gateway is busy where it is near its limit: copies take nobody's place.
+void Gateway::copy_to_shadow(const Serving& serving, http::RequestHead request, const ClientBody& body) {
+  Shadow& shadow = *serving.route.shadow;
+  if (!body.kept()) return shadow.count(Shadow::Fate::body);
+  const bounds::Bound& all = admission_.all().bound();
+  const bool busy =
+      scope_ == nullptr || admission_.all().threshold() > 0 || all.in_use() * 5 > all.limit() * 4;
+  std::optional<core::Permit> permit = shadow.begin(busy, core::now());
+  if (!permit) return;
+  scope_->spawn(std::move(*permit), run_copy(serving.table, serving.route, std::move(request), *body.kept()));
+}
+
+core::task<> Gateway::run_copy(std::shared_ptr<const GatewayTable> table, const GatewayTable::Route& route,
+                               http::RequestHead request, std::string body) {
+  Upstream& upstream = *route.shadow_to;
+  Shadow& shadow = *route.shadow;
+  core::Context context(scope_->context(), saturating_add(core::now(), upstream.timeout()));
+  request.headers.set("Weir-Shadow", "1");
+  TextBody text(body);
+  ClientBody sent(text);
+  Result<Upstream::Reply> reply =
+      co_await upstream.send(context, request, sent, upstream.targets().current());
+  bool whole = reply.has_value();
+  while (whole) {
+    const auto piece = co_await reply->response.body().next(context);
+    whole = piece.has_value();
+    if (!whole || piece->empty()) break;
+  }
+  shadow.count(whole && reply->response.head().status < 500 ? Shadow::Fate::good : Shadow::Fate::bad);
 }
 
 core::task<void> Gateway::refuse(http::Exchange& exchange, const Refused& refused, const Error& error) {

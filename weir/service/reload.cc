@@ -39,7 +39,8 @@ ReloadResult Reloader::take(const Parsed& parsed) {
   }
   if (!stuck.empty())
     return refused(stuck + "nothing is changed: these cannot change while the gateway runs\n");
-  options_.apply(parsed->config);
+  if (const auto applied = options_.apply(parsed->config); !applied)
+    return refused(warnings + applied.error() + "nothing is changed\n");
   running_ = parsed->config;
   return {.ok = true, .text = warnings + to_text(changes)};
 }

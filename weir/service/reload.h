@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <expected>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -36,8 +37,9 @@ class Reloader {
     // The configuration as it stands in the files now. Blocks; on a thread of its own.
     // Empty: there is none to read again.
     std::function<Parsed()> load;
-    // Makes it so; it cannot fail: what may change has been looked at.
-    std::function<void(const GatewayConfig&)> apply;
+    // Makes it so; what may change has been looked at. Error: why it cannot be now, as
+    // lines; nothing has changed then.
+    std::function<std::expected<void, std::string>(const GatewayConfig&)> apply;
     std::function<void(std::string_view line)> announce;
   };
 

@@ -40,14 +40,6 @@ void read_word(const Section& section, std::string_view key, std::span<const std
 
 bool is_alnum(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
-// RFC 9110, section 5.6.2.
-bool is_token(std::string_view text) {
-  static constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
-  return !text.empty() && std::ranges::all_of(text, [](char c) {
-    return is_alnum(c) || kOthers.find(c) != std::string_view::npos;
-  });
-}
-
 // The header's name in "header:Name".
 void read_priority(const Section& section, PriorityConfig& config, Diagnostics& findings) {
   std::string key;
@@ -85,6 +77,13 @@ void read_memory(const Section& section, MemoryConfig& config, Diagnostics& find
 }
 
 }  // namespace
+
+bool is_token(std::string_view text) {
+  static constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return is_alnum(c) || kOthers.find(c) != std::string_view::npos;
+  });
+}
 
 std::expected<std::string, Fault> parse_header_key(std::string_view name, std::string_view text) {
   static constexpr std::string_view kPrefix = "header:";

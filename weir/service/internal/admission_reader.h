@@ -14,6 +14,9 @@ namespace weir::service::internal {
 // The header's name in "header:Name"; `name` is the key's.
 std::expected<std::string, Fault> parse_header_key(std::string_view name, std::string_view text);
 
+// RFC 9110, section 5.6.2: what a header's name and a method are.
+bool is_token(std::string_view text);
+
 // Of bounds.inflight, whose limit has been read.
 void read_limiter(const Section& inflight, InflightConfig& config, Diagnostics& findings);
 
