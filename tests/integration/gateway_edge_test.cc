@@ -85,6 +85,36 @@ TEST(GatewayTrust, WhatATrustedPeerSaysIsTakenOver) {
   EXPECT_THAT(edge.logged(), HasSubstr("\"client\":\"192.0.2.1\""));
 }
 
+// How many of 40 clients behind one proxy go to the second of two upstreams.
+int to_the_second(const std::string& server) {
+  Recorder first(ok("1")), second(ok("2"));
+  BadUpstream one(first.script()), two(second.script());
+  const GatewayProcess gateway(
+      "service: edge\nlisten: 127.0.0.1:0\nadmin: 127.0.0.1:0\nbounds: { inflight: { limit: 50 } }\n" +
+      server + "upstreams:\n  one: { url: \"http://" + one.address().to_string() +
+      "\", inflight: 50 }\n  two: { url: \"http://" + two.address().to_string() +
+      "\", inflight: 50 }\nroutes: [ { match: /, sticky: ip, split: [ { upstream: one }, { upstream: two } ] "
+      "} "
+      "]\n");
+  RawClient client(gateway.address());
+  int found = 0;
+  for (int i = 0; i < 40; ++i) {
+    const std::string ask = get("/", "X-Forwarded-For: 192.0.2." + std::to_string(i) + "\r\n");
+    const std::string body = client.ask(ask).body;
+    EXPECT_EQ(client.ask(ask).body, body);
+    found += body == "2" ? 1 : 0;
+  }
+  return found;
+}
+
+TEST(GatewayTrust, WhatBelongsTogetherByItsAddressIsAClientAndNotItsProxy) {
+  const int found = to_the_second("server: { trusted: [127.0.0.1] }\n");
+  EXPECT_GT(found, 5);
+  EXPECT_LT(found, 35);
+  // Who is not trusted is one client, whatever it says.
+  EXPECT_THAT(to_the_second(""), ::testing::AnyOf(0, 40));
+}
+
 TEST(GatewayTrust, ARefusalHasAnIdToo) {
   const Edge edge("");
   const Reply reply = ask_once(edge.gateway.address(), get("/elsewhere"));
