@@ -55,7 +55,7 @@ TEST(GatewayMetrics, AreThoseOfTheDocument) {
       url +
       "\", inflight: 5, retry: {}, breaker: {}, hedge: {}, throttle: {}, cache: { fresh_for: 1s }, health: { "
       "path: / } }\n"
-      "routes: [ { match: /, upstream: u, shadow: { upstream: u } } ]\n");
+      "routes: [ { match: /, upstream: u, shadow: { upstream: u } } ]\naccess_log: { path: /dev/null }\n");
   const std::set<std::string> there = exposed(gateway.page("/metrics").body);
   const std::set<std::string> described = documented();
   for (const std::string& name : there) EXPECT_TRUE(described.contains(name)) << name << " has no row";

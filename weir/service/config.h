@@ -26,6 +26,7 @@
 
 #include "weir/base/clock.h"
 #include "weir/base/units.h"
+#include "weir/net/network.h"
 #include "weir/service/address.h"
 #include "weir/service/diagnostics.h"
 #include "weir/service/route_config.h"
@@ -182,8 +183,32 @@ struct ServerConfig {
   Duration header_timeout = 10s;
   // How long a connection stays open between requests.
   Duration idle_timeout = 60s;
+  // Whose word on where a request comes from is taken: peers in these networks. What
+  // others say of it is dropped. Empty: nobody's.
+  std::vector<net::Network> trusted = {};
+  // Which field they say it in, x_forwarded_for or forwarded: only one is believed,
+  // because a proxy that keeps one lets the other through as the client wrote it.
+  std::string client_field = "x_forwarded_for";
+  // Peers that begin each connection with a PROXY header, and have to.
+  std::vector<net::Network> proxy_protocol = {};
+  // WebSockets passed through at once; each holds a task, two buffers, and what its
+  // upstream's bound counts. 0: none, requests for one are forwarded as any other.
+  std::uint32_t websockets = 1000;
+  // One on which nothing moves for so long is closed. Above the half minute or so
+  // that both ends' pings usually have.
+  Duration websocket_idle = 5min;
 
   bool operator==(const ServerConfig&) const = default;
+};
+
+// A line for each request.
+struct AccessLogConfig {
+  std::string path = "stdout";  // or a file that is appended to
+  std::string format = "json";  // or combined, as web servers write it
+  // For each processor, twice: what comes while it is full is not logged, but counted.
+  Bytes buffer = kibibytes(256);
+
+  bool operator==(const AccessLogConfig&) const = default;
 };
 
 // What happens between SIGTERM and the end.
@@ -213,6 +238,7 @@ struct GatewayConfig {
   std::vector<RouteConfig> routes;        // in the file's order, at least one
   ServerConfig server;
   DrainConfig drain;
+  std::optional<AccessLogConfig> access_log;  // none: no log
 
   // nullptr where there is none of that name. Each route's upstream is there.
   const UpstreamConfig* find_upstream(std::string_view name) const;

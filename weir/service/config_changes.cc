@@ -59,6 +59,12 @@ std::string shown(const std::vector<net::TlsServerContext::Certificate>& certifi
   return text;
 }
 
+std::string shown(const std::vector<net::Network>& networks) {
+  std::string text;
+  for (const net::Network& network : networks) text += (text.empty() ? "" : ", ") + network.to_string();
+  return text.empty() ? "none" : text;
+}
+
 class Comparison {
  public:
   std::vector<ConfigChange> take() { return std::move(changes_); }
@@ -122,6 +128,11 @@ void Comparison::top(const GatewayConfig& from, const GatewayConfig& to) {
   upstreams(from, to);
   value("routes", from.routes, to.routes, Moves::yes);
   server(from.server, to.server);
+  part("access_log", from.access_log, to.access_log, Moves::no, [](auto key) {
+    key("path", &AccessLogConfig::path);
+    key("format", &AccessLogConfig::format);
+    key("buffer", &AccessLogConfig::buffer);
+  });
   value("drain.deadline", from.drain.deadline, to.drain.deadline, Moves::yes);
   value("drain.readiness_delay", from.drain.readiness_delay, to.drain.readiness_delay, Moves::yes);
 }
@@ -336,6 +347,11 @@ void Comparison::server(const ServerConfig& from, const ServerConfig& to) {
   value("server.body_bytes", from.body_bytes, to.body_bytes, Moves::no);
   value("server.header_timeout", from.header_timeout, to.header_timeout, Moves::no);
   value("server.idle_timeout", from.idle_timeout, to.idle_timeout, Moves::no);
+  value("server.trusted", from.trusted, to.trusted, Moves::no);
+  value("server.client_field", from.client_field, to.client_field, Moves::no);
+  value("server.proxy_protocol", from.proxy_protocol, to.proxy_protocol, Moves::no);
+  value("server.websockets", from.websockets, to.websockets, Moves::no);
+  value("server.websocket_idle", from.websocket_idle, to.websocket_idle, Moves::no);
 }
 
 }  // namespace

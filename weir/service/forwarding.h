@@ -4,8 +4,8 @@
 // Keep-Alive, Proxy-Connection, Proxy-Authenticate, Proxy-Authorization, TE,
 // Trailer, Transfer-Encoding, Upgrade (RFC 9110 section 7.6.1). A message that
 // crosses gets a Via entry; a request also learns where it came from, by
-// Forwarded (RFC 7239) and the X-Forwarded-* fields in common use, appended to
-// what the client sent: only the last entry is the gateway's word.
+// Forwarded (RFC 7239) and the X-Forwarded-* fields in common use: behind what a
+// trusted peer sent of them, in place of what anybody else did.
 #pragma once
 
 #include <string>
@@ -19,7 +19,9 @@ namespace weir::service {
 // Where a request came from.
 struct Origin {
   const net::SocketAddress& peer;
-  bool tls = false;  // it came over https
+  bool trusted = false;      // what it says of others is taken over
+  bool tls = false;          // it came over https
+  std::string_view id = {};  // the request's; empty: none is sent on
 };
 
 // The fields that are the same for every request of one connection, made once.

@@ -14,6 +14,7 @@
 #include "weir/service/header_edits.h"
 #include "weir/service/refusal_reply.h"
 #include "weir/service/relay.h"
+#include "weir/service/tunnel.h"
 
 namespace weir::service {
 namespace {
@@ -84,7 +85,9 @@ RefusalReply failure_reply(Outcome outcome, std::string_view upstream) {
 // What the limiter is to make of it.
 admission::Outcome verdict_of(const Forwarded& forwarded) {
   if (forwarded) {
-    return *forwarded == Outcome::client_gone ? admission::Outcome::abandoned : admission::Outcome::completed;
+    // How long a WebSocket was open says nothing of the upstream.
+    const bool says_nothing = *forwarded == Outcome::client_gone || *forwarded == Outcome::upgraded;
+    return says_nothing ? admission::Outcome::abandoned : admission::Outcome::completed;
   }
   const ErrorKind kind = forwarded.error().kind;
   if (kind == ErrorKind::cancelled) return admission::Outcome::abandoned;
@@ -102,11 +105,34 @@ Outcome outcome_of(GatewayAdmission::Refuser refuser) {
   return Outcome::refused_inflight;
 }
 
+PeerTrust trust_of(const ServerConfig& config) {
+  using enum PeerTrust::Field;
+  return {config.trusted, config.client_field == "forwarded" ? forwarded : x_forwarded_for};
+}
+
+// Each is a request inside as well.
+std::uint64_t websockets_max(const GatewayConfig& config) {
+  return std::min(config.server.websockets, config.inflight.limit);
+}
+
+std::unique_ptr<bounds::Bound> websockets_of(const GatewayConfig& config, bounds::Ledger& ledger) {
+  if (config.server.websockets == 0) return nullptr;
+  return std::make_unique<bounds::Bound>(ledger,
+                                         bounds::Bound::Options{.name = "websockets",
+                                                                .limit = websockets_max(config),
+                                                                .because = "server.websockets",
+                                                                .each = Bytes{2 * kTunnelBuffer + 2048}});
+}
+
 }  // namespace
 
 Gateway::Gateway(const GatewayConfig& config, const TargetAddresses& addresses, bounds::Ledger& ledger,
                  unsigned processors)
-    : forwarding_(config.service),
+    : trust_(trust_of(config.server)),
+      websocket_idle_(config.server.websocket_idle),
+      websockets_(websockets_of(config, ledger)),
+      access_log_(config.access_log ? std::make_unique<AccessLog>(*config.access_log, processors) : nullptr),
+      forwarding_(config.service),
       service_(config.service),
       admission_(config, ledger),
       unrouted_("", processors),
@@ -177,6 +203,7 @@ std::expected<void, std::string> Gateway::apply(const GatewayConfig& to, const T
         "upstream {} was taken away by an earlier reload and still finishes what was inside", upstream.name));
   }
   if (tasks_ != nullptr) (void)tasks_->resize(besides_ + (Upstream::kTasks * upstreams));
+  if (websockets_) (void)websockets_->resize(websockets_max(to));
   admission_.apply(to);
   table_.set(make_table(to, addresses, before.get()));
   return {};
@@ -197,30 +224,40 @@ void Gateway::spawn_housekeeping(core::Scope& scope, bounds::Bound& tasks, std::
     WEIR_CHECK(permit, "the watch on memory is declared");
     scope.spawn(std::move(*permit), admission_.memory()->run(scope.context()));
   }
+  if (access_log_) {
+    Result<core::Permit> permit = tasks.try_acquire();
+    WEIR_CHECK(permit, "the access log is declared");
+    scope.spawn(std::move(*permit), access_log_->lines().run(scope.context()));
+  }
   for (const auto& upstream : kept_) keep(upstream.lock());
 }
 
 core::task<void> Gateway::handle(http::Exchange& exchange) {
   const TimePoint start = core::now();
+  exchange.set_id(trust_.id(exchange.request().headers, exchange.peer()));
   std::shared_ptr<const GatewayTable> table = table_.get();
   const GatewayTable::Route* const route = table->find(exchange.request());
   if (route == nullptr) {
     unrouted_.count(Outcome::no_route, {});
     co_await send_refusal(exchange,
                           {.status = 404, .reason = "no_route", .message = "no route matches this request"});
+    log(exchange, {}, Outcome::no_route, core::now() - start, Duration(-1));
     co_return;
   }
-  Upstream& upstream = table->choose(*route, exchange.request(), exchange.peer(), rng_);
+  const net::SocketAddress client = trust_.client(exchange.request().headers, exchange.peer());
+  Upstream& upstream = table->choose(*route, exchange.request(), client, rng_);
   const Serving serving{exchange, std::move(table), *route, upstream, upstream.targets().current()};
-  const Outcome outcome = co_await serve(serving);
-  upstream.stats().count(outcome, core::now() - start);
+  Refused refused;
+  const Outcome outcome = co_await serve(serving, refused);
+  const Duration took = core::now() - start;
+  upstream.stats().count(outcome, took);
+  log(exchange, upstream.config().name, outcome, took, refused.upstream_took);
 }
 
 // What could not be served is answered when nothing is held any more.
-core::task<Outcome> Gateway::serve(const Serving& serving) {
+core::task<Outcome> Gateway::serve(const Serving& serving, Refused& refused) {
   http::Exchange& exchange = serving.exchange;
   Upstream& upstream = serving.upstream;
-  Refused refused;
   const Forwarded forwarded = co_await admit_and_forward(serving, refused);
   if (forwarded) co_return *forwarded;
   if (exchange.context().cancelled()) co_return Outcome::client_gone;
@@ -234,6 +271,7 @@ core::task<Outcome> Gateway::serve(const Serving& serving) {
     head.status = fallback->status;
     head.headers.add("Content-Type", fallback->content_type);
     head.headers.add("Weir-Degraded", "fallback");
+    head.headers.set(http::kRequestIdField, exchange.id());
     const Result<> sent = co_await exchange.respond(head, fallback->body);
     co_return sent ? Outcome::fallback : Outcome::client_gone;
   }
@@ -256,24 +294,34 @@ core::task<Forwarded> Gateway::admit_and_forward(const Serving& serving, Refused
       co_await admission_.ask(serving.exchange.context(), serving.exchange.request());
   if (!admitted) {
     const GatewayAdmission::Refuser refuser = admission_.refuser(admitted.error());
-    refused = {.by = outcome_of(refuser), .at_bound = true, .limit = admission_.limit_of(refuser)};
+    refused.by = outcome_of(refuser);
+    refused.at_bound = true;
+    refused.limit = admission_.limit_of(refuser);
     co_return std::unexpected(admitted.error());
   }
-  const Forwarded forwarded = co_await forward(serving);
+  const Forwarded forwarded = co_await forward(serving, refused);
   admitted->complete(verdict_of(forwarded));
   if (!forwarded) {
     refused.by = outcome_of(forwarded.error());
     refused.at_bound = forwarded.error().where == serving.upstream.inflight().name();
     refused.limit = serving.upstream.inflight().limit();
+    if (websockets_ && forwarded.error().where == websockets_->name()) {
+      refused = {.by = Outcome::refused_websockets, .at_bound = true, .limit = websockets_->limit()};
+    }
   }
   co_return forwarded;
 }
 
 void Gateway::write_request(const Serving& serving, http::RequestHead& out) const {
-  forwarding_.request(serving.exchange.request(),
-                      {.peer = serving.exchange.peer(), .tls = serving.exchange.facts().tls}, out);
+  const http::Exchange& exchange = serving.exchange;
+  const http::RequestHead& request = exchange.request();
+  forwarding_.request(request,
+                      {.peer = exchange.peer(),
+                       .trusted = trust_.trusts(exchange.peer()),
+                       .tls = exchange.facts().tls,
+                       .id = exchange.id()},
+                      out);
   edit_request(*serving.route.config, out);
-  const http::RequestHead& request = serving.exchange.request();
   const ContractConfig& contract = serving.targets->contract;
   if (!contract.tenant.empty()) tell(contract.tenant, admission_.tenant_of(request), out);
   if (!contract.priority.empty()) tell(contract.priority, admission_.importance_word(request), out);
@@ -286,7 +334,7 @@ std::optional<std::string> Gateway::key_of(const Serving& serving, const http::R
   return key;
 }
 
-core::task<Forwarded> Gateway::forward(const Serving& serving) {
+core::task<Forwarded> Gateway::forward(const Serving& serving, Refused& refused) {
   // The caller's own patience, where it tells it, and the upstream learns what is left of it.
   const auto patience = grpc_timeout(serving.exchange.request().headers);
   const Duration told = std::min(patience.value_or(Duration::max()),
@@ -300,20 +348,27 @@ core::task<Forwarded> Gateway::forward(const Serving& serving) {
   http::RequestHead request;
   write_request(serving, request);
   if (patience) request.headers.set("grpc-timeout", grpc_timeout_text(time));
+  Result<core::Permit> websocket = take_websocket(serving, request);
+  if (!websocket) co_return std::unexpected(websocket.error());
   Forwarded forwarded = Outcome::no_route;
-  if (serving.upstream.shares()) {
+  if (serving.upstream.shares() && !*websocket) {
     if (auto key = key_of(serving, request))
       forwarded = co_await forward_shared(serving, context, std::move(*key), request);
   }
-  if (forwarded && *forwarded == Outcome::no_route)
-    forwarded = co_await forward_own(serving, context, request, body);
-  if (copied) copy_to_shadow(serving, std::move(request), body);
+  if (forwarded && *forwarded == Outcome::no_route) {
+    const TimePoint sent = core::now();
+    Result<Upstream::Reply> reply = co_await serving.upstream.send(context, request, body, serving.targets);
+    if (reply) refused.upstream_took = core::now() - sent;
+    const bool opened = reply && *websocket && reply->response.stream() != nullptr;
+    if (opened) co_return co_await tunnel(serving, *reply, std::move(*websocket));
+    forwarded = co_await hand_on(serving, context, reply, body);
+  }
+  if (copied && !*websocket) copy_to_shadow(serving, std::move(request), body);
   co_return forwarded;
 }
 
-core::task<Forwarded> Gateway::forward_own(const Serving& serving, core::Context& context,
-                                           const http::RequestHead& request, ClientBody& body) {
-  Result<Upstream::Reply> reply = co_await serving.upstream.send(context, request, body, serving.targets);
+core::task<Forwarded> Gateway::hand_on(const Serving& serving, core::Context& context,
+                                       Result<Upstream::Reply>& reply, ClientBody& body) {
   if (!reply) {
     // Without a reply of ours the server answers with the status of its refusal.
     if (body.failed()) co_return Outcome::request_body_failed;
@@ -321,6 +376,7 @@ core::task<Forwarded> Gateway::forward_own(const Serving& serving, core::Context
   }
   http::ResponseHead head;
   forwarding_.response(reply->response.head(), head);
+  head.headers.set(http::kRequestIdField, serving.exchange.id());
   apply_edits(serving.route.config->reply, head.headers);
   const Forwarded relayed = co_await relay({serving.exchange, context, body}, head, reply->response);
   if (!relayed && body.failed()) co_return Outcome::request_body_failed;
@@ -362,6 +418,7 @@ core::task<bool> Gateway::respond_stored(const Serving& serving, const StoredRep
   if (freshness != Freshness::loaded) {
     head.headers.set("Age", fmt::format("{}", std::chrono::duration_cast<std::chrono::seconds>(age).count()));
   }
+  head.headers.set(http::kRequestIdField, serving.exchange.id());
   // RFC 9211.
   head.headers.add("Cache-Status", fmt::format("{}; {}", service_,
                                                freshness == Freshness::loaded  ? "fwd=miss"
@@ -416,6 +473,7 @@ core::task<void> Gateway::refuse(http::Exchange& exchange, const Refused& refuse
   std::string_view message = "as many requests are inside as the service can carry";
   if (one) message = "this tenant has as many requests inside as it may have";
   if (error.reason == Reason::over_rate) message = "more requests in this time than were agreed on";
+  if (refused.by == Outcome::refused_websockets) message = "as many WebSockets are open as may be";
   if (refused.by == Outcome::refused_memory) message = "the service runs short of memory";
   if (error.reason == Reason::shed)
     message = "more comes than can be served, and what is more important goes first";

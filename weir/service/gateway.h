@@ -29,11 +29,13 @@
 #include "weir/bounds/bound.h"
 #include "weir/bounds/ledger.h"
 #include "weir/http/server.h"
+#include "weir/service/access_log.h"
 #include "weir/service/admission_setup.h"
 #include "weir/service/config.h"
 #include "weir/service/forwarding.h"
 #include "weir/service/gateway_stats.h"
 #include "weir/service/gateway_table.h"
+#include "weir/service/peer_trust.h"
 #include "weir/service/published.h"
 #include "weir/service/relay.h"
 #include "weir/service/upstream.h"
@@ -50,6 +52,9 @@ class Gateway final : public http::Handler {
   ~Gateway() override;
 
   core::task<void> handle(http::Exchange& exchange) override;
+  // Into the access log.
+  void on_refused(const net::SocketAddress& peer, const http::RequestHead& head,
+                  http::Refusal refusal) override;
 
   // Makes what may change while it runs (config_changes.h) as `to` says: limits and
   // timeouts move at once, permits held stay valid; upstreams, targets and routes that
@@ -61,7 +66,7 @@ class Gateway final : public http::Handler {
   std::string renew_tls();
 
   // Begins what it does on its own, until the scope is cancelled; once. `tasks` has
-  // Upstream::kTasks for each upstream, and one more; with other upstreams it is
+  // Upstream::kTasks for each upstream, and two more; with other upstreams it is
   // resized, to those and `besides`. Both outlive its tasks.
   void spawn_housekeeping(core::Scope& scope, bounds::Bound& tasks, std::uint64_t besides);
 
@@ -72,6 +77,9 @@ class Gateway final : public http::Handler {
   // Any thread.
   const GatewayAdmission& admission() const { return admission_; }
   const RouteStats& unrouted() const { return unrouted_; }
+  // Null: none is declared.
+  AccessLog* access_log() { return access_log_.get(); }
+  const AccessLog* access_log() const { return access_log_.get(); }
   std::shared_ptr<const GatewayTable> table() const { return table_.get(); }
 
  private:
@@ -80,6 +88,8 @@ class Gateway final : public http::Handler {
     Outcome by = Outcome::internal;
     bool at_bound = false;    // a bound of ours, whose limit is:
     std::uint64_t limit = 0;  // 0: none to tell
+    // From when it was sent to the head of the upstream's reply; below 0: there was none.
+    Duration upstream_took = Duration(-1);
   };
 
   // A request, the route that it has taken and where it goes.
@@ -97,11 +107,15 @@ class Gateway final : public http::Handler {
   std::shared_ptr<Shadow> shadow_for(const RouteConfig& route);
   std::shared_ptr<Upstream> make_upstream(const UpstreamConfig& config, const TargetAddresses& addresses);
   void keep(const std::shared_ptr<Upstream>& upstream);
-  core::task<Outcome> serve(const Serving& serving);
+  core::task<Outcome> serve(const Serving& serving, Refused& refused);
   core::task<Forwarded> admit_and_forward(const Serving& serving, Refused& refused);
-  core::task<Forwarded> forward(const Serving& serving);
-  core::task<Forwarded> forward_own(const Serving& serving, core::Context& context,
-                                    const http::RequestHead& request, ClientBody& body);
+  core::task<Forwarded> forward(const Serving& serving, Refused& refused);
+  core::task<Forwarded> hand_on(const Serving& serving, core::Context& context,
+                                Result<Upstream::Reply>& reply, ClientBody& body);
+  Result<core::Permit> take_websocket(const Serving& serving, http::RequestHead& out) const;
+  core::task<Forwarded> tunnel(const Serving& serving, Upstream::Reply& reply, core::Permit permit);
+  void log(http::Exchange& exchange, std::string_view upstream, Outcome outcome, Duration took,
+           Duration upstream_took);
   core::task<Forwarded> forward_shared(const Serving& serving, core::Context& context, std::string key,
                                        const http::RequestHead& request);
   core::task<bool> serve_stale(const Serving& serving);
@@ -117,6 +131,10 @@ class Gateway final : public http::Handler {
   core::task<void> refuse(http::Exchange& exchange, const Refused& refused, const Error& error);
 
   // Constant after construction, and safe to call from any processor.
+  const PeerTrust trust_;
+  const Duration websocket_idle_;
+  const std::unique_ptr<bounds::Bound> websockets_;  // null: none is passed through
+  const std::unique_ptr<AccessLog> access_log_;
   const Forwarding forwarding_;
   const std::string service_;
   GatewayAdmission admission_;

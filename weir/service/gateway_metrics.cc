@@ -91,6 +91,15 @@ void expose_flights(const observe::Labels& labels, const resilience::Singlefligh
                number(stats.joined));
 }
 
+void expose_log(const observe::LineLog::Stats& stats, observe::Exposition& page) {
+  page.counter("weir_access_log_lines_total", "Lines of the access log; dropped: there was no room.",
+               {{"result", "written"}}, number(stats.written));
+  page.counter("weir_access_log_lines_total", "Lines of the access log; dropped: there was no room.",
+               {{"result", "dropped"}}, number(stats.dropped));
+  page.counter("weir_access_log_failures_total",
+               "Writes that failed, and files that could not be opened anew.", {}, number(stats.failures));
+}
+
 // What stands before an upstream, as far as it is declared.
 void expose_layers(const Upstream& upstream, observe::Exposition& page) {
   const observe::Labels labels{{"upstream", upstream.config().name}};
@@ -156,6 +165,7 @@ void expose_gateway(const Gateway& gateway, observe::Exposition& page) {
     expose_targets(upstream->config().name, *upstream->targets().current(), page);
   }
   for (const auto& upstream : upstreams) expose_layers(*upstream, page);
+  if (const AccessLog* log = gateway.access_log()) expose_log(log->lines().stats(), page);
   for (const GatewayTable::Route& route : table->routes()) {
     if (!route.shadow) continue;
     for (const Shadow::Fate fate : Shadow::kFates) {
@@ -177,6 +187,8 @@ void expose_server(std::string_view listener, const http::Server::Stats& stats, 
   page.counter("weir_http_replies_total", "Replies sent whole.", labels, number(stats.replies));
   page.counter("weir_http_replies_cut_off_total", "Replies begun and not ended.", labels,
                number(stats.replies_cut_off));
+  page.counter("weir_http_upgrades_total", "Connections that speak another protocol since.", labels,
+               number(stats.upgrades));
   page.counter("weir_http_accept_pauses_total", "Pauses of accepting for want of descriptors or memory.",
                labels, number(stats.accept_pauses));
   for (std::size_t i = 1; i < http::kRefusals; ++i) {  // 0 is none

@@ -40,9 +40,9 @@ constexpr int kExitUsage = 2;
 constexpr int kExitInterrupted = 130;
 // Scrapers and people; each connection costs a descriptor and some kilobytes.
 constexpr std::uint64_t kAdminConnections = 64;
-// Three listeners, the signals, a reload by one, the watch on memory, and the
-// caller's own.
-constexpr std::uint64_t kServeTasks = 7;
+// Three listeners, the signals, a reload by one, the watch on memory, the access log,
+// and the caller's own.
+constexpr std::uint64_t kServeTasks = 8;
 
 std::uint64_t total_inflight(const GatewayConfig& config) {
   std::uint64_t total = 0;
@@ -60,7 +60,7 @@ class GatewayRun {
         tasks_(ledger_, {.name = "gateway-tasks",
                          .limit = kServeTasks + Upstream::kTasks * config.upstreams.size(),
                          .because = "three listeners, the signals, a reload by one, the watch on memory, "
-                                    "what runs beside, three for each upstream"}),
+                                    "the access log, what runs beside, three for each upstream"}),
         admin_({.service = config.service,
                 .ledger = ledger_,
                 .expose = [this](observe::Exposition& page) { expose(page); },
@@ -173,6 +173,13 @@ bool GatewayRun::open_all() {
     return false;
   }
   gateway_.emplace(config_, *addresses, ledger_, runtime_.processors());
+  if (AccessLog* log = gateway_->access_log()) {
+    if (const Result<> opened = log->lines().open(); !opened) {
+      options_.announce(
+          fmt::format("error: access log {}: {}", config_.access_log->path, opened.error().message()));
+      return false;
+    }
+  }
   faults_.add(gateway_->forward_point());
   faults_.add(demo_.answer_point());
   http::Server::Options server = server_options(config_.server);
@@ -340,7 +347,10 @@ bool GatewayRun::fits_the_machine() {
 }
 
 core::task<> GatewayRun::reload_on_signal(core::SignalSet& hangups) {
-  while (co_await hangups.next(*serving_context_)) (void)co_await reloader_.reload(*serving_context_);
+  while (co_await hangups.next(*serving_context_)) {
+    if (AccessLog* log = gateway_->access_log()) log->lines().reopen();
+    (void)co_await reloader_.reload(*serving_context_);
+  }
 }
 
 // On a thread where it may block: names are resolved here as well.

@@ -21,8 +21,10 @@ enum class Outcome : std::uint8_t {
   refused_memory,        // 503: memory runs short
   refused_inflight,      // 503
   refused_upstream,      // 503: the upstream's own bound
+  refused_websockets,    // 503: as many WebSockets are passed through as may be
   refused_breaker,       // 503: the upstream fails and is not asked
   refused_throttle,      // 503: the upstream refuses such requests and is not asked
+  upgraded,              // a WebSocket was passed through, and has ended
   cached,                // answered from the cache
   joined,                // answered with what another request has fetched just now
   stale,                 // answered from the cache with what is no longer fresh

@@ -291,7 +291,10 @@ core::task<Result<Upstream::Reply>> Upstream::send(core::Context& context, const
   co_return co_await through->call(
       context,
       [this, &sending](core::Context& own, core::Permit& permit) { return send_once(own, permit, sending); },
-      {.repeatable = sending.body == nullptr && may_be_repeated(request.method)}, JudgeReply{&body});
+      // A handshake opens something, whatever its method.
+      {.repeatable =
+           sending.body == nullptr && may_be_repeated(request.method) && !request.headers.get("upgrade")},
+      JudgeReply{&body});
 }
 
 core::task<Result<StoredPointer>> Upstream::load(core::Context& context, const http::RequestHead& request,

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "weir/service/internal/admission_reader.h"
+#include "weir/service/internal/edge_reader.h"
 #include "weir/service/internal/keys.h"
 #include "weir/service/internal/route_reader.h"
 #include "weir/service/internal/rules.h"
@@ -65,6 +66,7 @@ GatewayConfig Reader::read() {
     draft_.routes.push_back(read_route(route.section, config.routes.emplace_back(), findings_));
   }
   if (const auto server = top.section("server")) read_server(*server);
+  read_access_log(top, config, findings_);
   if (const auto drain = top.section("drain")) {
     drain->read("deadline", config.drain.deadline);
     drain->read("readiness_delay", config.drain.readiness_delay);
@@ -176,6 +178,7 @@ void Reader::read_server(const Section& section) {
   section.read("body_bytes", config.body_bytes);
   section.read("header_timeout", config.header_timeout);
   section.read("idle_timeout", config.idle_timeout);
+  read_edge(section, config, findings_);
 }
 
 }  // namespace

@@ -233,6 +233,17 @@ constexpr std::array kKeys{
     KeySpec{"server.header_timeout", duration, false, kMs, kHour, "10s", kEndsAll},
     KeySpec{"server.idle_timeout", duration, false, kMs, kHour, "1m", kEndsAll},
 
+    KeySpec{"server.trusted", texts, false, 1, 64, "[10.0.0.0/8]"},
+    KeySpec{"server.client_field", text, false, 1, 20, "forwarded"},
+    KeySpec{"server.proxy_protocol", texts, false, 1, 64, "[10.0.0.0/8]"},
+    KeySpec{"server.websockets", number, false, 0, kMillion, "1000"},
+    KeySpec{"server.websocket_idle", duration, false, kMs, 24 * kHour, "5m", kEndsAll},
+
+    KeySpec{"access_log", section, false, 0, 0, "{ path: /var/log/weir/access.log }"},
+    KeySpec{"access_log.path", text, false, 1, 1'000, "stdout"},
+    KeySpec{"access_log.format", text, false, 1, 20, "json"},
+    KeySpec{"access_log.buffer", bytes, false, kKiB, 64 * kMiB, "256KiB"},
+
     KeySpec{"drain", section, false, 0, 0, "{ deadline: 10s }"},
     KeySpec{"drain.deadline", duration, false, 0, kHour, "10s"},
     KeySpec{"drain.readiness_delay", duration, false, 0, 5 * kMinute, "5s"},
