@@ -4,18 +4,10 @@
 #include <chrono>
 #include <utility>
 
-#include "weir/admission/aimd.h"
-#include "weir/admission/fixed.h"
-#include "weir/admission/gradient2.h"
-#include "weir/admission/queue_codel.h"
-#include "weir/admission/queue_delay.h"
-#include "weir/admission/queue_fair.h"
-#include "weir/admission/queue_fifo.h"
-#include "weir/admission/queue_priority.h"
-#include "weir/admission/vegas.h"
 #include "weir/base/check.h"
 #include "weir/core/now.h"
 #include "weir/service/footprint.h"
+#include "weir/service/limiter_setup.h"
 
 namespace weir::service {
 namespace {
@@ -23,42 +15,13 @@ namespace {
 using admission::CostClass;
 using admission::Criticality;
 
-std::unique_ptr<admission::Limiter> make_limiter(const InflightConfig& config) {
-  if (config.limiter == "fixed") return std::make_unique<admission::FixedLimiter>(config.limit);
-  const std::uint32_t initial = config.initial > 0 ? config.initial : admission::LimitRange{}.initial;
-  const admission::LimitRange range{
-      .initial = std::clamp(initial, config.min, config.limit), .min = config.min, .max = config.limit};
-  if (config.limiter == "gradient2") {
-    return std::make_unique<admission::Gradient2Limiter>(
-        admission::Gradient2Limiter::Options{.range = range});
-  }
-  if (config.limiter == "vegas") {
-    return std::make_unique<admission::VegasLimiter>(admission::VegasLimiter::Options{.range = range});
-  }
-  if (config.limiter == "aimd") {
-    return std::make_unique<admission::AimdLimiter>(admission::AimdLimiter::Options{.range = range});
-  }
-  WEIR_CHECK(config.limiter == "queue_delay", "a checked configuration names a limiter that exists");
-  return std::make_unique<admission::QueueDelayLimiter>(
-      admission::QueueDelayLimiter::Options{.range = range, .objective = config.objective});
-}
-
-std::shared_ptr<core::WaitOrder> make_order(const GatewayConfig& config) {
-  const std::string& order = config.inflight.queue.order;
-  if (order == "codel") return std::make_shared<admission::CodelQueue>();
-  if (order == "fair") return std::make_shared<admission::FairQueue>();
-  if (order == "fifo") return std::make_shared<admission::FifoQueue>();
-  admission::PriorityQueue::Options options;
-  if (config.priority) options.shares = config.priority->shares;
-  return std::make_shared<admission::PriorityQueue>(options);
-}
-
 CostClass::Options class_options(const GatewayConfig& config) {
+  core::Limit::Queue queue = make_queue(config.inflight.queue, config.priority);
   CostClass::Options options{.name = "inflight",
-                             .limiter = make_limiter(config.inflight),
-                             .queue = make_order(config),
-                             .queue_depth = config.inflight.queue.depth,
-                             .queue_wait = config.inflight.queue.wait,
+                             .limiter = make_limiter(config.inflight.limiter, config.inflight.limit),
+                             .queue = std::move(queue.order),
+                             .queue_depth = queue.depth,
+                             .queue_wait = queue.wait,
                              .because = config.inflight.because,
                              .each = request_bytes(config.server),
                              .each_queued = queued_request_bytes()};
@@ -81,7 +44,7 @@ std::unique_ptr<bounds::KeyedBound> make_tenants(const GatewayConfig& config, bo
   if (!config.tenant) return nullptr;
   const TenantConfig& tenant = *config.tenant;
   // A limit that moves may be below a tenant's, which then is not what holds it.
-  const bool fixed = config.inflight.limiter == "fixed";
+  const bool fixed = !config.inflight.limiter.moves();
   return std::make_unique<bounds::KeyedBound>(ledger,
                                               bounds::KeyedBound::Options{.name = "tenant",
                                                                           .limit = tenant.inflight,
@@ -111,8 +74,31 @@ Criticality criticality(const std::string& word) {
 
 }  // namespace
 
-GatewayAdmission::GatewayAdmission(const GatewayConfig& config, bounds::Ledger& ledger)
-    : memory_(make_memory(config)),
+// What a request says of its importance.
+struct GatewayAdmission::Importance {
+  explicit Importance(const GatewayConfig& config) {
+    if (!config.priority) return;
+    header = config.priority->header;
+    fallback = criticality(config.priority->fallback);
+    for (const auto& [word, level] : config.priority->classes) words.emplace(word, criticality(level));
+  }
+
+  Criticality of(const http::RequestHead& request) const {
+    const auto word = request.headers.get(header);
+    if (!word) return fallback;
+    if (const auto own = words.find(*word); own != words.end()) return own->second;
+    return admission::parse_criticality(*word).value_or(fallback);
+  }
+
+  std::string header;
+  Criticality fallback = Criticality::normal;
+  std::map<std::string, Criticality, std::less<>> words;
+};
+
+GatewayAdmission::GatewayAdmission(const GatewayConfig& config, bounds::Ledger& ledger, unsigned processors)
+    : importance_(std::make_shared<const Importance>(config), processors),
+      tells_importance_(config.priority.has_value()),
+      memory_(make_memory(config)),
       all_(ledger, class_options(config)),
       tenant_rate_(config.tenant && config.tenant->rate
                        ? make_rate(ledger, "tenant-rate", *config.tenant->rate, config.tenant->keys_max,
@@ -129,25 +115,20 @@ GatewayAdmission::GatewayAdmission(const GatewayConfig& config, bounds::Ledger& 
                   .tenant_bound = tenant_bound_.get(),
                   .caller_rate = caller_rate_.get(),
                   .wall_clock = wall_clock()}),
-      applied_(config.inflight) {
+      applied_(config.inflight),
+      priority_(config.priority) {
   if (config.tenant) {
     tenant_header_ = config.tenant->header;
     tell_tenant_limit(*config.tenant);
   }
   if (config.caller) caller_header_ = config.caller->header;
-  if (!config.priority) return;
-  priority_header_ = config.priority->header;
-  priority_default_ = criticality(config.priority->fallback);
-  for (const auto& [word, level] : config.priority->classes)
-    priority_words_.emplace(word, criticality(level));
 }
 
+GatewayAdmission::~GatewayAdmission() = default;
+
 Criticality GatewayAdmission::importance_of(const http::RequestHead& request) const {
-  if (priority_header_.empty()) return Criticality::normal;
-  const auto word = request.headers.get(priority_header_);
-  if (!word) return priority_default_;
-  if (const auto own = priority_words_.find(*word); own != priority_words_.end()) return own->second;
-  return admission::parse_criticality(*word).value_or(priority_default_);
+  if (!tells_importance_.load(std::memory_order_relaxed)) return Criticality::normal;
+  return importance_.get()->of(request);
 }
 
 admission::Admission::Admit GatewayAdmission::ask(core::Context& context,
@@ -162,13 +143,28 @@ void GatewayAdmission::tell_tenant_limit(const TenantConfig& tenant) {
   tenant_limit_.store(tenant.overrides.empty() ? tenant.inflight : 0, std::memory_order_relaxed);
 }
 
+void GatewayAdmission::apply_importance(const GatewayConfig& to) {
+  if (to.priority != priority_) {
+    importance_.set(std::make_shared<const Importance>(to));
+    tells_importance_.store(to.priority.has_value(), std::memory_order_relaxed);
+    all_.set_shares(to.priority.value_or(PriorityConfig{}).shares);
+  }
+  if (to.priority != priority_ || to.inflight.queue != applied_.queue)
+    all_.set_queue(make_queue(to.inflight.queue, to.priority));
+  priority_ = to.priority;
+}
+
 void GatewayAdmission::apply(const GatewayConfig& to) {
+  apply_importance(to);
+  if (memory_ && to.memory) {
+    memory_->adjust(
+        {.from = to.memory->shed_at, .all_from = to.memory->refuse_at, .limit = to.memory->limit});
+  }
   const bool grows = to.inflight.limit > applied_.limit;
-  const bool same = applied_.limit == to.inflight.limit && applied_.limiter == to.inflight.limiter &&
-                    applied_.min == to.inflight.min && applied_.initial == to.inflight.initial &&
-                    applied_.objective == to.inflight.objective;
+  const bool same = applied_.limit == to.inflight.limit && applied_.limiter == to.inflight.limiter;
+  const auto limiter = [&] { return make_limiter(to.inflight.limiter, to.inflight.limit); };
   // What a tenant may have is at most what all may, in between too.
-  if (!same && grows) all_.set_limiter(make_limiter(to.inflight));
+  if (!same && grows) all_.set_limiter(limiter());
   if (tenant_bound_ && to.tenant) {
     (void)tenant_bound_->resize(to.tenant->inflight);
     (void)tenant_bound_->set_overrides(to.tenant->overrides);
@@ -177,7 +173,7 @@ void GatewayAdmission::apply(const GatewayConfig& to) {
   if (tenant_rate_ && to.tenant && to.tenant->rate)
     (void)tenant_rate_->resize(rate_options(*to.tenant->rate));
   if (caller_rate_ && to.caller) (void)caller_rate_->resize(rate_options(to.caller->rate));
-  if (!same && !grows) all_.set_limiter(make_limiter(to.inflight));
+  if (!same && !grows) all_.set_limiter(limiter());
   applied_ = to.inflight;
 }
 

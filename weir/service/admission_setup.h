@@ -7,8 +7,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,12 +18,16 @@
 #include "weir/bounds/ledger.h"
 #include "weir/http/message.h"
 #include "weir/service/config.h"
+#include "weir/service/published.h"
 
 namespace weir::service {
 
 class GatewayAdmission {
  public:
-  GatewayAdmission(const GatewayConfig& config, bounds::Ledger& ledger);
+  GatewayAdmission(const GatewayConfig& config, bounds::Ledger& ledger, unsigned processors = 1);
+  ~GatewayAdmission();
+  GatewayAdmission(const GatewayAdmission&) = delete;
+  GatewayAdmission& operator=(const GatewayAdmission&) = delete;
 
   // Awaits Result<admission::Admitted>; as Admission::admit(). `request` is read
   // until then.
@@ -45,13 +47,16 @@ class GatewayAdmission {
   std::uint64_t limit_of(Refuser refuser) const;
 
  private:
+  struct Importance;
+
+  void apply_importance(const GatewayConfig& to);
   void tell_tenant_limit(const TenantConfig& tenant);
   admission::Criticality importance_of(const http::RequestHead& request) const;
 
   // Constant after construction.
-  std::string tenant_header_, caller_header_, priority_header_;
-  admission::Criticality priority_default_ = admission::Criticality::normal;
-  std::map<std::string, admission::Criticality, std::less<>> priority_words_;
+  std::string tenant_header_, caller_header_;
+  Published<Importance> importance_;
+  std::atomic<bool> tells_importance_;  // false: all are as important; relaxed: it orders nothing
   std::unique_ptr<admission::MemoryGuard> memory_;
   admission::CostClass all_;
   std::unique_ptr<bounds::KeyedRate> tenant_rate_;
@@ -61,7 +66,8 @@ class GatewayAdmission {
   // What a refusal tells of a tenant's limit; 0 where it is not the same for all.
   // relaxed: it orders nothing.
   std::atomic<std::uint32_t> tenant_limit_{0};
-  InflightConfig applied_;  // by apply() only
+  InflightConfig applied_;  // by apply() only, as what follows
+  std::optional<PriorityConfig> priority_;
 };
 
 }  // namespace weir::service

@@ -42,7 +42,7 @@ struct QueueConfig {
   // is often gone; 50 ms is about what a person does not notice.
   Duration wait = 50ms;
   // Who of those that wait is served next: fifo, codel (first come until the queue
-  // stands, then the newest), priority, fair (among tenants). Of bounds.inflight only.
+  // stands, then the newest), priority, fair (among tenants).
   std::string order = "fifo";
 
   bool operator==(const QueueConfig&) const = default;
@@ -52,13 +52,8 @@ struct QueueConfig {
 struct InflightConfig {
   std::uint32_t limit = 0;  // requests; no default: it is what the file is for
   QueueConfig queue;
-  std::string because = {};  // why this number; empty where the file does not say
-  // What moves the limit, in [min, limit]: fixed (nothing), queue_delay, gradient2,
-  // vegas, aimd.
-  std::string limiter = "fixed";
-  std::uint32_t min = 1;
-  std::uint32_t initial = 0;   // 0, by default: 20, between min and the limit
-  Duration objective = 100ms;  // of queue_delay: what a request may take
+  std::string because = {};    // why this number; empty where the file does not say
+  LimiterConfig limiter = {};  // what moves the limit
 
   bool operator==(const InflightConfig&) const = default;
 };
@@ -143,7 +138,8 @@ struct UpstreamConfig {
   Duration timeout = 10s;
   ConnectionsConfig connections;
   std::string because;
-  QueueConfig queue = {};  // where requests wait for `inflight`; they hold the gateway's own meanwhile
+  LimiterConfig limiter = {};  // what moves `inflight`
+  QueueConfig queue = {};      // where requests wait for it; they hold the gateway's own meanwhile
 
   std::optional<RetryConfig> retry = {};
   std::optional<RetryBudgetConfig> budget = {};  // none: as it is by default, where something needs it

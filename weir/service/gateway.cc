@@ -104,10 +104,10 @@ Gateway::Gateway(const GatewayConfig& config, const std::vector<net::SocketAddre
                  bounds::Ledger& ledger, unsigned processors)
     : forwarding_(config.service),
       service_(config.service),
-      admission_(config, ledger),
+      admission_(config, ledger, processors),
       unrouted_("", processors) {
   WEIR_CHECK(addresses.size() == config.upstreams.size(), "one address for each upstream");
-  const Upstream::Parts parts{forwarding_, ledger, forward_point_, processors};
+  const Upstream::Parts parts{config.priority, forwarding_, ledger, forward_point_, processors};
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     upstreams_.push_back(std::make_unique<Upstream>(config.upstreams[i], addresses[i], parts));
   }
@@ -127,7 +127,7 @@ void Gateway::apply(const GatewayConfig& to) {
   for (const auto& upstream : upstreams_) {
     const UpstreamConfig* config = to.find_upstream(upstream->config().name);
     WEIR_CHECK(config != nullptr, "the upstreams are the same");
-    upstream->apply(*config);
+    upstream->apply(*config, to.priority);
   }
 }
 
@@ -204,7 +204,8 @@ core::task<Forwarded> Gateway::admit_and_forward(http::Exchange& exchange, Upstr
     refused = {.by = outcome_of(refuser), .at_bound = true, .limit = admission_.limit_of(refuser)};
     co_return std::unexpected(admitted.error());
   }
-  const Forwarded forwarded = co_await forward(exchange, upstream);
+  const Forwarded forwarded =
+      co_await forward(exchange, upstream, {.level = admitted->level(), .flow = admitted->flow()});
   admitted->complete(verdict_of(forwarded));
   if (!forwarded) {
     refused.by = outcome_of(forwarded.error());
@@ -214,18 +215,19 @@ core::task<Forwarded> Gateway::admit_and_forward(http::Exchange& exchange, Upstr
   co_return forwarded;
 }
 
-core::task<Forwarded> Gateway::forward(http::Exchange& exchange, Upstream& upstream) {
+core::task<Forwarded> Gateway::forward(http::Exchange& exchange, Upstream& upstream, Upstream::Asker asker) {
   core::Context context(exchange.context(), saturating_add(core::now(), upstream.timeout()));
   ClientBody body(exchange.body());
   http::RequestHead request;
   forwarding_.request(exchange.request(), exchange.peer(), request);
   if (upstream.shares()) {
     if (auto key = shared_key(exchange.request(), body.length() != 0)) {
-      const Forwarded served = co_await forward_shared(exchange, context, upstream, std::move(*key), request);
+      const Sharer sharer{.upstream = upstream, .context = context, .asker = asker};
+      const Forwarded served = co_await forward_shared(exchange, sharer, std::move(*key), request);
       if (!served || *served != Outcome::no_route) co_return served;
     }
   }
-  Result<Upstream::Reply> reply = co_await upstream.send(context, request, body);
+  Result<Upstream::Reply> reply = co_await upstream.send(context, request, body, asker);
   if (!reply) {
     // Without a reply of ours the server answers with the status of its refusal.
     if (body.failed()) co_return Outcome::request_body_failed;
@@ -239,11 +241,11 @@ core::task<Forwarded> Gateway::forward(http::Exchange& exchange, Upstream& upstr
 }
 
 // no_route: what came is of no use to this request, which has to go itself.
-core::task<Forwarded> Gateway::forward_shared(http::Exchange& exchange, core::Context& context,
-                                              Upstream& upstream, std::string key,
+core::task<Forwarded> Gateway::forward_shared(http::Exchange& exchange, const Sharer& sharer, std::string key,
                                               const http::RequestHead& request) {
   const std::uint64_t id = requests_.fetch_add(1, std::memory_order_relaxed) + 1;
-  const Result<Upstream::Found> found = co_await upstream.find(context, std::move(key), request, id);
+  const Result<Upstream::Found> found =
+      co_await sharer.upstream.find(sharer.context, std::move(key), request, id, sharer.asker);
   if (!found) co_return std::unexpected(found.error());
   const StoredReply& stored = *found->value;
   if (!stored.whole || (!stored.for_all && stored.loader != id)) co_return Outcome::no_route;

@@ -78,12 +78,19 @@ class Gateway final : public http::Handler {
     std::uint64_t limit = 0;  // 0: none to tell
   };
 
+  // A request that may be answered with what another fetches.
+  struct Sharer {
+    Upstream& upstream;
+    core::Context& context;
+    Upstream::Asker asker;
+  };
+
   Upstream* find_upstream(std::string_view path) const;
   core::task<Outcome> serve(http::Exchange& exchange, Upstream& upstream);
   core::task<Forwarded> admit_and_forward(http::Exchange& exchange, Upstream& upstream, Refused& refused);
-  core::task<Forwarded> forward(http::Exchange& exchange, Upstream& upstream);
-  core::task<Forwarded> forward_shared(http::Exchange& exchange, core::Context& context, Upstream& upstream,
-                                       std::string key, const http::RequestHead& request);
+  core::task<Forwarded> forward(http::Exchange& exchange, Upstream& upstream, Upstream::Asker asker);
+  core::task<Forwarded> forward_shared(http::Exchange& exchange, const Sharer& sharer, std::string key,
+                                       const http::RequestHead& request);
   core::task<bool> serve_stale(http::Exchange& exchange, Upstream& upstream);
   core::task<bool> respond_stored(http::Exchange& exchange, const StoredReply& stored, Duration age,
                                   resilience::Freshness freshness);

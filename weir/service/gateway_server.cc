@@ -114,6 +114,7 @@ class GatewayRun {
                          .each = connection_bytes({})},
                         {}, admin_),
         reloader_(config, {.load = options.load,
+                           .prove = [this](const GatewayConfig& to) { return prove_after(to); },
                            .apply = [this](const GatewayConfig& to) { apply(to); },
                            .announce = options.announce}),
         drain_deadline_(config.drain.deadline.count()),
@@ -133,6 +134,8 @@ class GatewayRun {
   // What the bounds allow at worst against what the machine has.
   bounds::Proof proof() const;
   bool fits_the_machine();
+  Reloader::Fit prove_after(const GatewayConfig& to) const;
+  void declare_shared_costs(const GatewayConfig& config);
   core::task<> reload_on_signal(core::SignalSet& hangups);
   void apply(const GatewayConfig& to);
   Duration drain_deadline() const { return Duration(drain_deadline_.load(std::memory_order_relaxed)); }
@@ -166,7 +169,8 @@ class GatewayRun {
   std::optional<core::Context> public_context_;
   std::optional<core::Context> drain_context_;
   std::optional<core::Context> serving_context_;
-  std::vector<std::unique_ptr<bounds::Ledger::Cost>> costs_;
+  std::optional<bounds::Ledger::Cost> process_cost_;
+  std::vector<std::unique_ptr<bounds::Ledger::Cost>> shared_costs_;  // of caches and the like
   testing::FaultInjector faults_;  // after the points that it knows
 };
 
@@ -306,19 +310,31 @@ core::task<> GatewayRun::interrupt_on_signal(core::SignalSet& signals) {
 }
 
 bounds::Proof GatewayRun::proof() const {
-  std::vector<bounds::Row> rows = ledger_.snapshot();
-  for (bounds::Row& row : rows) {
-    // A limit that a limiter moves may come to be the most it may be.
-    if (row.name == "inflight") row.limit = std::max<std::uint64_t>(row.limit, config_.inflight.limit);
+  return bounds::prove(ledger_.snapshot(), ledger_.costs(), bounds::Machine::read());
+}
+
+void GatewayRun::declare_shared_costs(const GatewayConfig& config) {
+  shared_costs_.clear();
+  for (bounds::CostRow& cost : shared_costs(config)) {
+    shared_costs_.push_back(std::make_unique<bounds::Ledger::Cost>(ledger_, std::move(cost)));
   }
-  return bounds::prove(rows, ledger_.costs(), bounds::Machine::read());
+}
+
+// As at the start, before anything is changed.
+Reloader::Fit GatewayRun::prove_after(const GatewayConfig& to) const {
+  std::vector<bounds::CostRow> costs = shared_costs(to);
+  for (bounds::CostRow& cost : ledger_.costs()) {
+    if (cost.name == "process") costs.push_back(std::move(cost));
+  }
+  const bounds::Proof proof = bounds::prove(rows_after(ledger_.snapshot(), to), costs, bounds::Machine::read());
+  if (proof.fits()) return {};
+  return {.ok = options_.over_budget,
+          .text = options_.over_budget ? proof.warning("It was loaded") : proof.refusal("refused to load")};
 }
 
 bool GatewayRun::fits_the_machine() {
-  for (bounds::CostRow& cost : shared_costs(config_)) {
-    costs_.push_back(std::make_unique<bounds::Ledger::Cost>(ledger_, std::move(cost)));
-  }
-  costs_.push_back(std::make_unique<bounds::Ledger::Cost>(ledger_, process_cost(runtime_.processors())));
+  declare_shared_costs(config_);
+  process_cost_.emplace(ledger_, process_cost(runtime_.processors()));
   const bounds::Proof proof = this->proof();
   const auto announce_lines = [this](std::string_view text) {
     while (!text.empty()) {
@@ -339,6 +355,7 @@ core::task<> GatewayRun::reload_on_signal(core::SignalSet& hangups) {
 
 void GatewayRun::apply(const GatewayConfig& to) {
   gateway_->apply(to);
+  declare_shared_costs(to);
   public_endpoint_->resize(to.server.connections);
   drain_deadline_.store(to.drain.deadline.count(), std::memory_order_relaxed);
   readiness_delay_.store(to.drain.readiness_delay.count(), std::memory_order_relaxed);

@@ -39,9 +39,11 @@ ReloadResult Reloader::take(const Parsed& parsed) {
   }
   if (!stuck.empty())
     return refused(stuck + "nothing is changed: these cannot change while the gateway runs\n");
+  const Fit fit = options_.prove ? options_.prove(parsed->config) : Fit{};
+  if (!fit.ok) return refused(fit.text + "nothing is changed\n");
   options_.apply(parsed->config);
   running_ = parsed->config;
-  return {.ok = true, .text = warnings + to_text(changes)};
+  return {.ok = true, .text = warnings + fit.text + to_text(changes)};
 }
 
 void Reloader::note(const ReloadResult& result) {

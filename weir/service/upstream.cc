@@ -10,6 +10,7 @@
 #include "weir/core/now.h"
 #include "weir/resilience/threshold.h"
 #include "weir/service/footprint.h"
+#include "weir/service/limiter_setup.h"
 
 namespace weir::service {
 namespace {
@@ -82,9 +83,60 @@ resilience::CircuitBreaker::Options breaker_options(const BreakerConfig& config)
           .trials = config.trials};
 }
 
-Bytes body_bytes_of(const UpstreamConfig& config) {
-  if (config.cache) return config.cache->body_bytes;
-  return config.singleflight ? config.singleflight->body_bytes : Bytes{};
+std::uint64_t body_bytes_of(const UpstreamConfig& config) {
+  if (config.cache) return config.cache->body_bytes.count;
+  return config.singleflight ? config.singleflight->body_bytes.count : 0;
+}
+
+Duration stale_max_of(const UpstreamConfig& config) {
+  return config.cache ? config.cache->fresh_for + config.cache->stale_if_error : Duration();
+}
+
+resilience::CacheOptions cache_options(const std::string& upstream, const CacheConfig& cache) {
+  return {.name = "cache:" + upstream,
+          .entries_max = cache.entries,
+          .bytes_max = cache.bytes,
+          .fresh_for = cache.fresh_for,
+          .stale_while_revalidate = cache.stale_while_revalidate,
+          .stale_if_error = cache.stale_if_error,
+          .loads_max = cache.loads,
+          .load_timeout = kLoadMax};
+}
+
+// Null: nothing moves it.
+std::unique_ptr<admission::Limiter> limiter_of(const UpstreamConfig& config) {
+  return config.limiter.moves() ? make_limiter(config.limiter, config.inflight) : nullptr;
+}
+
+bounds::Bound::Options bound_options(const UpstreamConfig& config, const net::SocketAddress& address,
+                                     const std::optional<PriorityConfig>& priority) {
+  core::Limit::Queue queue = make_queue(config.queue, priority);
+  return {.name = "upstream:" + config.name,
+          .limit = initial_limit(config.limiter, config.inflight),
+          .limit_max = config.inflight,
+          .queue_depth = queue.depth,
+          .queue_wait = queue.wait,
+          .order = std::move(queue.order),
+          .because = config.because,
+          .each = upstream_request_bytes(),
+          .each_queued = queued_request_bytes(),
+          .descriptors_each = 1,
+          .ports_each = 1,
+          .ports_to = address.to_string()};
+}
+
+// What an upstream's limiter is to make of a try: a reply of any status shows what it
+// can do, but for one that says it is too much; no reply in time does, too; any other
+// failure says nothing of that.
+void tell(admission::DependencyLimiter::Use& use, const Result<http::ClientResponse>& response) {
+  using admission::Outcome;
+  const TimePoint now = core::now();
+  if (response) {
+    const int status = response->head().status;
+    use.end(status == 503 || status == 429 ? Outcome::dropped : Outcome::completed, now);
+  } else if (response.error().kind == ErrorKind::deadline) {
+    use.end(Outcome::dropped, now);
+  }
 }
 
 std::shared_ptr<const StaticConfig> fallback_of(const UpstreamConfig& config) {
@@ -99,22 +151,16 @@ Upstream::Upstream(const UpstreamConfig& config, const net::SocketAddress& addre
       ledger_(parts.ledger),
       forward_point_(parts.forward_point),
       body_bytes_max_(body_bytes_of(config)),
+      stale_max_(stale_max_of(config).count()),
       timeout_(config.timeout.count()),
-      inflight_(parts.ledger, {.name = "upstream:" + config.name,
-                               .limit = config.inflight,
-                               .queue_depth = config.queue.depth,
-                               .queue_wait = config.queue.wait,
-                               .because = config.because,
-                               .each = upstream_request_bytes(),
-                               .each_queued = queued_request_bytes(),
-                               .descriptors_each = 1,
-                               .ports_each = 1,
-                               .ports_to = address.to_string()}),
+      inflight_(parts.ledger, bound_options(config, address, parts.priority)),
+      limiter_(inflight_, limiter_of(config)),
       client_(address, client_options(config)),
       stats_(config.name, parts.processors),
       policy_(make_policy(config)),
       fallback_(fallback_of(config)),
       applied_(config),
+      priority_(parts.priority),
       shared_(make_shared_policy()) {}
 
 Upstream::~Upstream() = default;
@@ -157,15 +203,7 @@ std::shared_ptr<Upstream::Policy> Upstream::make_policy(const UpstreamConfig& co
 std::unique_ptr<Upstream::Shared> Upstream::make_shared_policy() const {
   resilience::PolicyOptions options{.name = config_.name};
   if (config_.cache) {
-    const CacheConfig& cache = *config_.cache;
-    options.cache = {.name = "cache:" + config_.name,
-                     .entries_max = cache.entries,
-                     .bytes_max = cache.bytes,
-                     .fresh_for = cache.fresh_for,
-                     .stale_while_revalidate = cache.stale_while_revalidate,
-                     .stale_if_error = cache.stale_if_error,
-                     .loads_max = cache.loads,
-                     .load_timeout = kLoadMax};
+    options.cache = cache_options(config_.name, *config_.cache);
   } else if (config_.singleflight) {
     options.singleflight = {.name = "singleflight:" + config_.name,
                             .flights_max = config_.singleflight->flights,
@@ -177,10 +215,27 @@ std::unique_ptr<Upstream::Shared> Upstream::make_shared_policy() const {
   return std::make_unique<Shared>(std::move(options));
 }
 
-void Upstream::apply(const UpstreamConfig& to) {
+// A limiter that stays as it was goes on with what it has found out.
+void Upstream::apply_bound(const UpstreamConfig& to, const std::optional<PriorityConfig>& priority) {
+  if (to.limiter != applied_.limiter || to.inflight != applied_.inflight) {
+    limiter_.set_limiter(limiter_of(to));
+    if (!to.limiter.moves()) {
+      inflight_.declare_max(to.inflight);
+      const auto resized = inflight_.resize(to.inflight);
+      WEIR_CHECK(resized, resized.error().c_str());
+    }
+  }
+  if (to.queue != applied_.queue || priority != priority_)
+    inflight_.set_queue(make_queue(to.queue, priority));
+  priority_ = priority;
+}
+
+void Upstream::apply(const UpstreamConfig& to, const std::optional<PriorityConfig>& priority) {
   timeout_.store(to.timeout.count(), std::memory_order_relaxed);
-  const auto resized = inflight_.resize(to.inflight);
-  WEIR_CHECK(resized, resized.error().c_str());
+  body_bytes_max_.store(body_bytes_of(to), std::memory_order_relaxed);
+  stale_max_.store(stale_max_of(to).count(), std::memory_order_relaxed);
+  apply_bound(to, priority);
+  if (shared_ && to.cache) shared_->adjust_cache(cache_options(to.name, *to.cache));
   if (hedges_) (void)hedges_->resize(to.inflight);
   client_.resize_pool(to.inflight, to.connections.idle_max);
   const bool same = applied_.retry == to.retry && applied_.budget == to.budget &&
@@ -218,13 +273,15 @@ core::task<Result<Upstream::Reply>> Upstream::send_once(core::Context& context, 
   if (Result<> fault = co_await testing::fault_point(context, forward_point_); !fault) {
     co_return std::unexpected(fault.error());
   }
+  admission::DependencyLimiter::Use use = limiter_.begin(core::now());
   Result<http::ClientResponse> response = co_await client_.send(context, request, body);
+  if (body == nullptr || !body->failed()) tell(use, response);
   if (!response) co_return std::unexpected(response.error());
   co_return Reply{std::move(*response), std::move(permit)};
 }
 
 core::task<Result<Upstream::Reply>> Upstream::send(core::Context& context, const http::RequestHead& request,
-                                                   ClientBody& body) {
+                                                   ClientBody& body, Asker asker) {
   ClientBody* const sent = body.length() != 0 ? &body : nullptr;
   const std::shared_ptr<Policy> through = policy();
   co_return co_await through->call(
@@ -232,11 +289,14 @@ core::task<Result<Upstream::Reply>> Upstream::send(core::Context& context, const
       [this, &request, sent](core::Context& own, core::Permit& permit) {
         return send_once(own, permit, request, sent);
       },
-      {.repeatable = sent == nullptr && may_be_repeated(request.method)}, JudgeReply{&body});
+      {.level = asker.level,
+       .flow = asker.flow,
+       .repeatable = sent == nullptr && may_be_repeated(request.method)},
+      JudgeReply{&body});
 }
 
 core::task<Result<StoredPointer>> Upstream::load(core::Context& context, const http::RequestHead& request,
-                                                 std::uint64_t id) {
+                                                 std::uint64_t id, Asker asker) {
   core::Context own(context, saturating_add(core::now(), timeout()));
   const std::shared_ptr<Policy> through = policy();
   Result<Reply> reply = co_await through->call(
@@ -244,19 +304,20 @@ core::task<Result<StoredPointer>> Upstream::load(core::Context& context, const h
       [this, &request](core::Context& each, core::Permit& permit) {
         return send_once(each, permit, request, nullptr);
       },
-      {}, JudgeReply{});
+      {.level = asker.level, .flow = asker.flow}, JudgeReply{});
   if (!reply) co_return std::unexpected(reply.error());
   auto stored = std::make_shared<StoredReply>();
   stored->loader = id;
   stored->for_all = may_be_shared(reply->response.head());
   forwarding_.response(reply->response.head(), stored->head);
   http::BodySource& body = reply->response.body();
-  if (body.length().value_or(0) > body_bytes_max_.count) stored->whole = false;
+  const std::uint64_t most = body_bytes_max_.load(std::memory_order_relaxed);
+  if (body.length().value_or(0) > most) stored->whole = false;
   while (stored->whole) {
     const auto piece = co_await body.next(own);
     if (!piece) co_return std::unexpected(piece.error());
     if (piece->empty()) break;
-    if (stored->body.size() + piece->size() > body_bytes_max_.count) stored->whole = false;
+    if (stored->body.size() + piece->size() > most) stored->whole = false;
     if (stored->whole) stored->body.append(reinterpret_cast<const char*>(piece->data()), piece->size());
   }
   if (!stored->whole) stored->body = {};
@@ -264,18 +325,19 @@ core::task<Result<StoredPointer>> Upstream::load(core::Context& context, const h
 }
 
 core::task<Result<Upstream::Found>> Upstream::find(core::Context& context, std::string key,
-                                                   http::RequestHead request, std::uint64_t id) {
+                                                   http::RequestHead request, std::uint64_t id, Asker asker) {
   // Kept by the load for as long as it flies.
   const auto kept = std::make_shared<const http::RequestHead>(std::move(request));
   co_return co_await shared_->find(
-      context, std::move(key), [this, kept, id](core::Context& own) { return load(own, *kept, id); }, {},
-      JudgeStored{});
+      context, std::move(key),
+      [this, kept, id, asker](core::Context& own) { return load(own, *kept, id, asker); }, {}, JudgeStored{});
 }
 
 std::optional<Upstream::Found> Upstream::find_stale(const std::string& key) const {
-  if (!config_.cache) return std::nullopt;
+  const Duration most(stale_max_.load(std::memory_order_relaxed));
+  if (most == Duration::zero()) return std::nullopt;
   auto found = shared_->peek(key);
-  if (!found || found->age > config_.cache->fresh_for + config_.cache->stale_if_error) return std::nullopt;
+  if (!found || found->age > most) return std::nullopt;
   return found;
 }
 

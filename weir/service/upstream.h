@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 
+#include "weir/admission/dependency_limiter.h"
 #include "weir/base/clock.h"
 #include "weir/base/result.h"
 #include "weir/bounds/bound.h"
@@ -60,7 +61,14 @@ class Upstream {
     http::ClientResponse response;
     core::Permit permit;
   };
+  // Whose request it is and how important, for the queue before it and for what the
+  // upstream says that it would refuse.
+  struct Asker {
+    std::uint32_t level = 0;
+    std::uint64_t flow = 0;
+  };
   struct Parts {
+    const std::optional<PriorityConfig>& priority;
     const Forwarding& forwarding;
     bounds::Ledger& ledger;
     testing::FaultPoint& forward_point;
@@ -80,6 +88,7 @@ class Upstream {
   const RouteStats& stats() const { return stats_; }
   http::Client::Stats client_stats() const { return client_.stats(); }
   resilience::DependencyStats policy_stats() const;
+  admission::DependencyLimiter::Stats limiter_stats() const { return limiter_.stats(); }
   // Of a cache or a singleflight; empty where there is neither.
   std::optional<resilience::PolicyStats> shared_stats() const;
 
@@ -91,7 +100,8 @@ class Upstream {
   // Sends the request through all that is declared but what is shared among callers.
   // Returns with the head of the reply. Errors: resilience::Policy::call()'s,
   // http::Client::send()'s.
-  core::task<Result<Reply>> send(core::Context& context, const http::RequestHead& request, ClientBody& body);
+  core::task<Result<Reply>> send(core::Context& context, const http::RequestHead& request, ClientBody& body,
+                                 Asker asker);
 
   // Whether replies are shared: find() may be called.
   bool shares() const { return shared_ != nullptr; }
@@ -99,7 +109,7 @@ class Upstream {
   // reply that is not `whole`, or that another fetched and is not `for_all`, is of no
   // use: send(). `id`: of the request, above 0.
   core::task<Result<Found>> find(core::Context& context, std::string key, http::RequestHead request,
-                                 std::uint64_t id);
+                                 std::uint64_t id, Asker asker);
   // What is kept and young enough to be given where nothing better is to be had.
   std::optional<Found> find_stale(const std::string& key) const;
 
@@ -109,7 +119,7 @@ class Upstream {
   core::task<> run_shared(core::Context& context);
 
   // As Gateway::apply().
-  void apply(const UpstreamConfig& to);
+  void apply(const UpstreamConfig& to, const std::optional<PriorityConfig>& priority);
 
  private:
   using Policy = resilience::Policy<Reply>;
@@ -121,22 +131,27 @@ class Upstream {
   core::task<Result<Reply>> send_once(core::Context& context, core::Permit& permit,
                                       const http::RequestHead& request, ClientBody* body);
   core::task<Result<StoredPointer>> load(core::Context& context, const http::RequestHead& request,
-                                         std::uint64_t id);
+                                         std::uint64_t id, Asker asker);
+  void apply_bound(const UpstreamConfig& to, const std::optional<PriorityConfig>& priority);
 
   const UpstreamConfig& config_;
   const Forwarding& forwarding_;
   bounds::Ledger& ledger_;
   testing::FaultPoint& forward_point_;
-  const Bytes body_bytes_max_;          // of a shared reply
-  std::atomic<Duration::rep> timeout_;  // relaxed: it orders nothing
+  // relaxed: they order nothing.
+  std::atomic<std::uint64_t> body_bytes_max_;  // of a shared reply
+  std::atomic<Duration::rep> stale_max_;  // how old a kept one may be given in place of an error; 0: none
+  std::atomic<Duration::rep> timeout_;
   bounds::Bound inflight_;
+  admission::DependencyLimiter limiter_;
   std::unique_ptr<bounds::Bound> hedges_;  // once hedges have been declared
   http::Client client_;
   RouteStats stats_;
   mutable std::mutex mutex_;        // guards the two below, held for a copy
   std::shared_ptr<Policy> policy_;  // replaced as a whole on a reload
   std::shared_ptr<const StaticConfig> fallback_;
-  UpstreamConfig applied_;          // by apply() only
+  UpstreamConfig applied_;  // by apply() only, as what follows
+  std::optional<PriorityConfig> priority_;
   std::unique_ptr<Shared> shared_;  // constant after construction
 };
 

@@ -99,31 +99,33 @@ std::expected<std::string, Fault> parse_header_key(std::string_view name, std::s
                                               : std::string("write \"header:\" and a header's name")});
 }
 
-void read_limiter(const Section& inflight, InflightConfig& config, Diagnostics& findings) {
-  read_word(inflight, "limiter", kLimiters, config.limiter, findings);
-  const Given min = inflight.read("min", config.min);
-  const Given initial = inflight.read("initial", config.initial);
-  const Given objective = inflight.read("objective", config.objective);
-  const Given limit{.place = inflight.key_place("limit"), .known = config.limit > 0};
+void read_limiter(const LimiterPlace& of, LimiterConfig& config, Diagnostics& findings) {
+  const Section& section = of.section;
+  read_word(section, of.word, kLimiters, config.algorithm, findings);
+  const Given min = section.read("min", config.min);
+  const Given initial = section.read("initial", config.initial);
+  const Given objective = of.has_objective ? section.read("objective", config.objective) : Given{};
   for (const auto& [key, given, value] :
        {std::tuple("min", min, config.min), std::tuple("initial", initial, config.initial)}) {
-    if (!given || !limit.known || value <= config.limit) continue;
-    findings.error(given.place, {fmt::format("{} is {}, more than the limit ({})", inflight.name_of(key),
-                                             value, findings.at(limit.place)),
-                                 fmt::format("at most {}", config.limit)});
+    if (!given || !of.limit || value <= of.limit_value) continue;
+    findings.error(given.place, {fmt::format("{} is {}, more than the limit ({})", section.name_of(key),
+                                             value, findings.at(of.limit.place)),
+                                 fmt::format("at most {}", of.limit_value)});
   }
   if (min && initial && config.initial < config.min) {
     findings.error(initial.place, {fmt::format("{} is {}, less than the least, {}",
-                                               inflight.name_of("initial"), config.initial, config.min),
-                                   fmt::format("from {} to {}", config.min, config.limit)});
+                                               section.name_of("initial"), config.initial, config.min),
+                                   fmt::format("from {} to {}", config.min, of.limit_value)});
   }
-  if (config.limiter == "fixed" && (min || initial || objective)) {
+  if (!config.moves() && (min || initial || objective)) {
     const Place place = (min ? min : initial ? initial : objective).place;
-    findings.warn(place, {"min, initial and objective have no effect where the limiter is fixed",
-                          "set limiter, for example queue_delay, or take them away"});
-  } else if (objective && config.limiter != "queue_delay") {
+    findings.warn(place,
+                  {fmt::format("{} have no effect where the {} is fixed",
+                               of.has_objective ? "min, initial and objective" : "min and initial", of.word),
+                   fmt::format("set {}, for example queue_delay, or take them away", of.word)});
+  } else if (objective && config.algorithm != "queue_delay") {
     findings.warn(objective.place, {fmt::format("{} has no effect with limiter {}",
-                                                inflight.name_of("objective"), config.limiter),
+                                                section.name_of("objective"), config.algorithm),
                                     "it is queue_delay's"});
   }
 }

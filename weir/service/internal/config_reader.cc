@@ -123,7 +123,7 @@ void Reader::read_bounds(const Section& bounds) {
       draft_.queue_wait = queue->read("wait", config.queue.wait);
       read_order(*queue, config.queue, findings_);
     }
-    read_limiter(*inflight, config, findings_);
+    read_limiter({*inflight, "limiter", true, draft_.inflight, config.limit}, config.limiter, findings_);
     read_because(*inflight, config.because);
   }
   read_importance(bounds, draft_.config, findings_);

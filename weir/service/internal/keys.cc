@@ -89,6 +89,11 @@ constexpr std::array kKeys{
     KeySpec{"upstreams.*.queue.depth", number, true, 0, kMillion, "100"},
     KeySpec{"upstreams.*.queue.wait", duration, false, kUs, kMinute, "50ms",
             "0 would let nothing wait: for no queue set depth to 0"},
+    KeySpec{"upstreams.*.queue.order", text, false, 1, 20, "codel"},
+    KeySpec{"upstreams.*.limiter", section, false, 0, 0, "{ algorithm: queue_delay }"},
+    KeySpec{"upstreams.*.limiter.algorithm", text, false, 1, 20, "queue_delay"},
+    KeySpec{"upstreams.*.limiter.min", number, false, 1, kMillion, "1", kRefusesAll},
+    KeySpec{"upstreams.*.limiter.initial", number, false, 1, kMillion, "50", kRefusesAll},
 
     KeySpec{"upstreams.*.retry", section, false, 0, 0, "{ tries: 3 }"},
     KeySpec{"upstreams.*.retry.tries", number, false, 2, 10, "3"},

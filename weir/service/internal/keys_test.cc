@@ -44,6 +44,7 @@ Flat full() {
           {"bounds.priority.shares.low", "0.01"},
           {"bounds.memory.shed_at", "0.8"},
           {"upstreams.u.queue.depth", "1"},
+          {"upstreams.u.limiter.min", "1"},
           {"upstreams.u.retry.tries", "3"},
           {"upstreams.u.budget.share", "0.2"},
           {"upstreams.u.breaker.trials", "1"},

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "weir/base/units.h"
+#include "weir/service/internal/admission_reader.h"
 #include "weir/service/schema.h"
 
 namespace weir::service::internal {
@@ -28,6 +29,7 @@ void expect_at_most(const Section& section, std::string_view key, Given given, V
 void read_queue(const Section& section, QueueConfig& config, Diagnostics& findings) {
   const Given depth = section.read("depth", config.depth);
   const Given wait = section.read("wait", config.wait);
+  read_order(section, config, findings);
   if (depth && wait && config.depth == 0) {
     findings.warn(wait.place, {fmt::format("{} has no effect: nothing may wait where depth is 0",
                                            section.name_of("wait")),
@@ -133,6 +135,11 @@ void read_fallback(const Section& section, StaticConfig& config) {
 }  // namespace
 
 void read_layers(const Section& upstream, UpstreamConfig& config, Diagnostics& findings) {
+  if (const auto part = upstream.section("limiter")) {
+    config.limiter.algorithm = "queue_delay";
+    const Given limit{.place = config.inflight > 0 ? upstream.key_place("inflight") : Place{}};
+    read_limiter({*part, "algorithm", false, limit, config.inflight}, config.limiter, findings);
+  }
   if (const auto part = upstream.section("queue")) read_queue(*part, config.queue, findings);
   if (const auto part = upstream.section("retry"))
     read_retry(*part, config.retry.emplace(), config, findings);
