@@ -62,9 +62,10 @@ set(WEIR_PRECOMPILED
 set(WEIR_PRECOMPILED_FOR_TESTS ${WEIR_PRECOMPILED} <gmock/gmock.h> <gtest/gtest.h>)
 # Plain -include, which finds the .pch beside the header: through -Xclang, as CMake
 # has it, the paths are hidden from ccache, and no other checkout finds what it keeps.
+# Only the first -include looks for a .pch, which must not be when one is made.
 if(WEIR_CLANG)
   set(CMAKE_CXX_COMPILE_OPTIONS_USE_PCH -include <PCH_HEADER>)
-  set(CMAKE_CXX_COMPILE_OPTIONS_CREATE_PCH -Xclang -emit-pch -include <PCH_HEADER> -x c++-header)
+  set(CMAKE_CXX_COMPILE_OPTIONS_CREATE_PCH -Xclang -emit-pch -include stddef.h -include <PCH_HEADER> -x c++-header)
 endif()
 function(weir_precompile target)
   target_precompile_headers(${target} PRIVATE ${ARGN})
