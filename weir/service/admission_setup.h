@@ -10,9 +10,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "weir/admission/admission.h"
 #include "weir/admission/memory_guard.h"
+#include "weir/bounds/budget.h"
 #include "weir/bounds/keyed_bound.h"
 #include "weir/bounds/keyed_rate.h"
 #include "weir/bounds/ledger.h"
@@ -39,35 +41,40 @@ class GatewayAdmission {
   admission::MemoryGuard* memory() { return memory_.get(); }
   const admission::MemoryGuard* memory() const { return memory_.get(); }
   const admission::CostClass& all() const { return all_; }
+  // Null: none are declared.
+  const bounds::Budget* tiers() const { return tiers_.get(); }
+  const std::vector<std::string>& tier_names() const { return tier_names_; }
 
   // Whose an error is, by its `where`.
-  enum class Refuser : std::uint8_t { tenant, caller, memory, all };
+  enum class Refuser : std::uint8_t { tenant, caller, memory, tier, all };
   Refuser refuser(const Error& error) const;
   // The limit that it met; 0: there is none to tell.
   std::uint64_t limit_of(Refuser refuser) const;
 
  private:
-  struct Importance;
+  struct Reading;
 
-  void apply_importance(const GatewayConfig& to);
+  void apply_reading(const GatewayConfig& to);
   void tell_tenant_limit(const TenantConfig& tenant);
-  admission::Criticality importance_of(const http::RequestHead& request) const;
 
   // Constant after construction.
   std::string tenant_header_, caller_header_;
-  Published<Importance> importance_;
-  std::atomic<bool> tells_importance_;  // false: all are as important; relaxed: it orders nothing
+  Published<Reading> reading_;
+  std::atomic<bool> reads_;  // false: all are as important and of one tier; relaxed: it orders nothing
   std::unique_ptr<admission::MemoryGuard> memory_;
   admission::CostClass all_;
   std::unique_ptr<bounds::KeyedRate> tenant_rate_;
   std::unique_ptr<bounds::KeyedBound> tenant_bound_;
   std::unique_ptr<bounds::KeyedRate> caller_rate_;
+  std::unique_ptr<bounds::Budget> tiers_;
+  std::vector<std::string> tier_names_;
   const admission::Admission admission_;
   // What a refusal tells of a tenant's limit; 0 where it is not the same for all.
   // relaxed: it orders nothing.
   std::atomic<std::uint32_t> tenant_limit_{0};
   InflightConfig applied_;  // by apply() only, as what follows
   std::optional<PriorityConfig> priority_;
+  std::optional<TiersConfig> tiers_config_;
 };
 
 }  // namespace weir::service

@@ -27,7 +27,9 @@
 #include "weir/base/clock.h"
 #include "weir/base/units.h"
 #include "weir/service/address.h"
+#include "weir/service/defer_config.h"
 #include "weir/service/diagnostics.h"
+#include "weir/service/tier_config.h"
 #include "weir/service/upstream_config.h"
 #include "weir/service/yaml_tree.h"
 
@@ -67,6 +69,14 @@ struct RateConfig {
   bool operator==(const RateConfig&) const = default;
 };
 
+// Numbers of a single tenant, in place of those of all.
+struct TenantOverride {
+  std::optional<std::uint32_t> inflight = {};
+  std::optional<RateConfig> rate = {};
+
+  bool operator==(const TenantOverride&) const = default;
+};
+
 // The same for each tenant, told apart by a request header.
 struct TenantConfig {
   // The header's name. A request without it is under the other bounds only.
@@ -76,7 +86,7 @@ struct TenantConfig {
   std::uint32_t keys_max = 100'000;
   std::string because = {};
   std::optional<RateConfig> rate = {};
-  std::map<std::string, std::uint32_t, std::less<>> overrides = {};  // `inflight` of single tenants
+  std::map<std::string, TenantOverride, std::less<>> overrides = {};  // by their keys
 
   bool operator==(const TenantConfig&) const = default;
 };
@@ -148,6 +158,7 @@ struct UpstreamConfig {
   std::optional<ThrottleConfig> throttle = {};
   std::optional<CacheConfig> cache = {};
   std::optional<SingleflightConfig> singleflight = {};  // without effect beside a cache, which has one
+  std::optional<DeferConfig> defer = {};                // what is promised where it cannot be done now
   std::optional<StaticConfig> fallback = {};            // where no reply can be had
 
   bool operator==(const UpstreamConfig&) const = default;
@@ -198,6 +209,7 @@ struct GatewayConfig {
   InflightConfig inflight;
   std::optional<TenantConfig> tenant;  // none: no bound for each tenant
   std::optional<CallerConfig> caller;
+  std::optional<TiersConfig> tiers;        // none: each request may take what there is
   std::optional<PriorityConfig> priority;  // none: all are as important as each other
   std::optional<MemoryConfig> memory;
   std::vector<UpstreamConfig> upstreams;  // in the file's order, at least one

@@ -1,6 +1,7 @@
 #include "weir/service/config_changes.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -18,11 +19,15 @@ namespace {
 enum class Moves : bool { no, yes };
 
 std::string shown(int value) { return fmt::format("{}", value); }
+std::string shown(bool value) { return value ? "yes" : "no"; }
 std::string shown(double value) { return fmt::format("{}", value); }
 std::string shown(std::uint32_t value) { return fmt::format("{}", value); }
 std::string shown(Duration value) { return weir::to_string(value); }
 std::string shown(Bytes value) { return value_text(KeyKind::bytes, value.count); }
 std::string shown(const std::string& value) { return value.empty() ? "none" : in_quotes(value); }
+std::string shown(const std::vector<std::string>& words) {
+  return words.empty() ? "none" : in_quotes(fmt::format("{}", fmt::join(words, " ")));
+}
 std::string shown(const HostPort& value) { return value.text(); }
 std::string shown(const UpstreamUrl& value) { return value.text(); }
 
@@ -64,6 +69,8 @@ class Comparison {
   }
   void limiter(const std::string& prefix, const LimiterConfig& from, const LimiterConfig& to);
   void inflight(const InflightConfig& from, const InflightConfig& to);
+  void overrides(const TenantConfig& from, const TenantConfig& to);
+  void tiers(const TiersConfig& from, const TiersConfig& to);
   void tenant(const TenantConfig& from, const TenantConfig& to);
   void queue(const std::string& prefix, const QueueConfig& from, const QueueConfig& to);
   void rate(const std::string& key, const RateConfig& from, const RateConfig& to);
@@ -88,6 +95,8 @@ void Comparison::top(const GatewayConfig& from, const GatewayConfig& to) {
   if (from.tenant && to.tenant) tenant(*from.tenant, *to.tenant);
   presence("bounds.caller", from.caller.has_value(), to.caller.has_value());
   if (from.caller && to.caller) caller(*from.caller, *to.caller);
+  presence("bounds.tiers", from.tiers.has_value(), to.tiers.has_value());
+  if (from.tiers && to.tiers) tiers(*from.tiers, *to.tiers);
   presence("bounds.priority", from.priority.has_value(), to.priority.has_value(), Moves::yes);
   if (from.priority && to.priority) priority(*from.priority, *to.priority);
   presence("bounds.memory", from.memory.has_value(), to.memory.has_value());
@@ -126,16 +135,44 @@ void Comparison::tenant(const TenantConfig& from, const TenantConfig& to) {
   value("bounds.tenant.because", from.because, to.because, Moves::yes);
   presence("bounds.tenant.rate", from.rate.has_value(), to.rate.has_value());
   if (from.rate && to.rate) rate("bounds.tenant.rate", *from.rate, *to.rate);
-  for (const auto& [name, inflight] : from.overrides) {
+  overrides(from, to);
+}
+
+void Comparison::overrides(const TenantConfig& from, const TenantConfig& to) {
+  for (const auto& [name, old] : from.overrides) {
+    const std::string key = "bounds.tenant.overrides." + name;
     const auto now = to.overrides.find(name);
-    if (now == to.overrides.end()) {
-      presence("bounds.tenant.overrides." + name, true, false, Moves::yes);
-    } else {
-      value("bounds.tenant.overrides." + name + ".inflight", inflight, now->second, Moves::yes);
-    }
+    presence(key, true, now != to.overrides.end(), Moves::yes);
+    if (now == to.overrides.end()) continue;
+    const auto inflight = [](const TenantOverride& of) { return of.inflight ? shown(*of.inflight) : "none"; };
+    if (old.inflight != now->second.inflight)
+      changes_.push_back({key + ".inflight", inflight(old), inflight(now->second), true});
+    presence(key + ".rate", old.rate.has_value(), now->second.rate.has_value(), Moves::yes);
+    if (old.rate && now->second.rate) rate(key + ".rate", *old.rate, *now->second.rate);
   }
-  for (const auto& [name, inflight] : to.overrides) {
+  for (const auto& [name, numbers] : to.overrides) {
     presence("bounds.tenant.overrides." + name, from.overrides.contains(name), true, Moves::yes);
+  }
+}
+
+void Comparison::tiers(const TiersConfig& from, const TiersConfig& to) {
+  value("bounds.tiers.key", from.header, to.header, Moves::yes);
+  value("bounds.tiers.default", from.fallback, to.fallback, Moves::yes);
+  value("bounds.tiers.because", from.because, to.because, Moves::yes);
+  const auto names = [](const TiersConfig& of) {
+    std::string text;
+    for (const TierConfig& tier : of.all) text += (text.empty() ? "" : " ") + tier.name;
+    return text;
+  };
+  value("bounds.tiers.all", names(from), names(to), Moves::no);
+  if (names(from) != names(to)) return;
+  for (std::size_t i = 0; i < from.all.size(); ++i) {
+    const std::string key = "bounds.tiers.all." + from.all[i].name + '.';
+    value(key + "share", from.all[i].share, to.all[i].share, Moves::yes);
+    value(key + "most", from.all[i].most, to.all[i].most, Moves::yes);
+    value(key + "lends", from.all[i].lends, to.all[i].lends, Moves::no);
+    value(key + "methods", from.all[i].methods, to.all[i].methods, Moves::yes);
+    value(key + "paths", from.all[i].paths, to.all[i].paths, Moves::yes);
   }
 }
 
@@ -256,6 +293,20 @@ void Comparison::shared(const std::string& prefix, const UpstreamConfig& from, c
     key("flights", &SingleflightConfig::flights, Moves::no);
     key("callers", &SingleflightConfig::callers, Moves::no);
     key("body_bytes", &SingleflightConfig::body_bytes, Moves::yes);
+  });
+  part(prefix + "defer", from.defer, to.defer, Moves::no, [](auto key) {
+    key("methods", &DeferConfig::methods);
+    key("paths", &DeferConfig::paths);
+    key("body_bytes", &DeferConfig::body_bytes);
+    key("entries", &DeferConfig::entries);
+    key("bytes", &DeferConfig::bytes);
+    key("per_second", &DeferConfig::per_second);
+    key("workers", &DeferConfig::workers);
+    key("tries", &DeferConfig::tries);
+    key("try_timeout", &DeferConfig::try_timeout);
+    key("keep_for", &DeferConfig::keep_for);
+    key("results", &DeferConfig::results);
+    key("results_for", &DeferConfig::results_for);
   });
   part(prefix + "fallback", from.fallback, to.fallback, Moves::yes, [](auto key) {
     key("status", &StaticConfig::status);

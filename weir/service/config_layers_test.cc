@@ -107,6 +107,81 @@ TEST(ConfigLayers, NumbersThatDoNotFitTogether) {
       1U);
 }
 
+TEST(ConfigLayers, TheLimiterOfAnUpstream) {
+  EXPECT_THAT(of_layers(", limiter: { min: 3, initial: 7 }, queue: { depth: 5, order: codel }"),
+              ElementsAre());
+  for (const char* algorithm : {"fixed", "queue_delay", "gradient2", "vegas", "aimd"}) {
+    EXPECT_THAT(of_layers(std::string(", limiter: { algorithm: ") + algorithm + " }"), ElementsAre());
+  }
+  EXPECT_THAT(
+      of_layers(", limiter: { algorithm: aimed }"),
+      ElementsAre("8:87: error: upstreams.u.limiter.algorithm is \"aimed\", which is none of its words; did "
+                  "you mean aimd?"));
+  EXPECT_THAT(
+      of_layers(", limiter: { min: 51 }"),
+      ElementsAre("8:81: error: upstreams.u.limiter.min is 51, more than the limit (8:52); at most 50"));
+  EXPECT_THAT(
+      of_layers(", limiter: { min: 5, initial: 4 }"),
+      ElementsAre("8:93: error: upstreams.u.limiter.initial is 4, less than the least, 5; from 5 to 50"));
+  EXPECT_THAT(of_layers(", limiter: { algorithm: fixed, min: 5 }"),
+              ElementsAre("8:99: warning: min and initial have no effect where the algorithm is fixed; set "
+                          "algorithm, for example queue_delay, or take them away"));
+}
+
+TEST(ConfigLayers, TiersAndWhatIsWrongWithThem) {
+  const auto tiers = [](const std::string& values) {
+    return findings_of("", "tiers: { because: b, " + values + " }", "");
+  };
+  EXPECT_THAT(
+      tiers("key: \"header:T\", default: a, all: { a: { share: 1 }, b: { share: 0, most: 0.5, lends: no } "
+            "}"),
+      ElementsAre());
+  EXPECT_THAT(
+      tiers("default: reed, all: { read: { share: 1 } }"),
+      ElementsAre("6:33: error: bounds.tiers.default is \"reed\", and there is no such tier; did you mean "
+                  "\"read\"?",
+                  "6:3: warning: no request is ever of tier \"read\"; give it methods or paths, or declare a "
+                  "key"));
+  EXPECT_THAT(tiers("default: a, all: { a: { share: 0.7 }, b: { share: 0.4, methods: GET } }"),
+              ElementsAre("6:3: error: the shares of bounds.tiers are 1.1 together; at most 1"));
+  EXPECT_THAT(
+      tiers("default: a, all: { a: { share: 0.7, most: 0.5 } }"),
+      ElementsAre("6:66: error: bounds.tiers.all.a.most is 0.5, less than its share, 0.7; from 0.7 to 1"));
+  EXPECT_THAT(tiers("default: a, all: { a: { share: 1, lends: maybe } }").size(), 1U);
+  EXPECT_THAT(tiers("default: a, all: { a: { share: 1, lends: si } }"),
+              ElementsAre("6:65: error: bounds.tiers.all.a.lends is \"si\"; \"yes\" or \"no\""));
+  EXPECT_THAT(
+      tiers("default: a, all: { a: { share: 1, methods: \"GET G(T\" } }"),
+      ElementsAre(
+          "6:67: error: bounds.tiers.all.a.methods has \"G(T\" in it, which is no method; for example "
+          "GET"));
+  EXPECT_THAT(
+      tiers("default: a, all: { a: { share: 0.5, paths: /x }, b: { share: 0.5, paths: \"/y, /x x\" } }"),
+      ElementsAre(
+          "6:98: error: bounds.tiers.all.b.paths has \"/x\" in it, which bounds.tiers.all.a has "
+          "already; keep one of them",
+          "6:98: error: bounds.tiers.all.b.paths has \"x\" in it, which is no beginning of a path; for "
+          "example /batch/"));
+  EXPECT_THAT(tiers("default: a, all: { \"a b\": { share: 0.5 } }").size(), 3U);
+}
+
+TEST(ConfigLayers, NumbersOfSingleTenants) {
+  const auto tenant = [](const std::string& values) {
+    return findings_of("", "tenant: { key: \"header:T\", inflight: 5, because: b, " + values + " }", "");
+  };
+  EXPECT_THAT(tenant("rate: { limit: 5 }, overrides: { big: { rate: { limit: 50, burst: 7 } } }"),
+              ElementsAre());
+  EXPECT_THAT(
+      tenant("overrides: { big: { rate: { limit: 50 } } }"),
+      ElementsAre("6:76: error: bounds.tenant.overrides.big.rate is there, and no rate for the others; "
+                  "declare bounds.tenant.rate, or take it away"));
+  EXPECT_THAT(
+      tenant("overrides: { big: {} }"),
+      ElementsAre("6:69: error: bounds.tenant.overrides.big changes nothing; give it an inflight or a rate, "
+                  "or take it away"));
+  EXPECT_THAT(tenant("rate: { limit: 5 }, overrides: { big: { inflight: 0 } }").size(), 1U);
+}
+
 TEST(ConfigLayers, WhatHasNoEffectIsAWarning) {
   EXPECT_THAT(
       of_layers(", budget: {}"),

@@ -19,6 +19,9 @@ namespace {
 // Retry-After can express.
 constexpr Duration kRetryAfter = 1s;
 
+// Where it is told what became of what was deferred: behind it upstream and ticket.
+constexpr std::string_view kTicketPath = "/-/deferred/";
+
 Outcome outcome_of(const Error& error) {
   switch (error.kind) {
     case ErrorKind::deadline: return Outcome::upstream_timeout;
@@ -93,6 +96,7 @@ Outcome outcome_of(GatewayAdmission::Refuser refuser) {
     case GatewayAdmission::Refuser::tenant: return Outcome::refused_tenant;
     case GatewayAdmission::Refuser::caller: return Outcome::refused_caller;
     case GatewayAdmission::Refuser::memory: return Outcome::refused_memory;
+    case GatewayAdmission::Refuser::tier: return Outcome::refused_tier;
     case GatewayAdmission::Refuser::all: break;
   }
   return Outcome::refused_inflight;
@@ -141,6 +145,7 @@ void Gateway::spawn_housekeeping(core::Scope& scope, core::Limit& tasks) {
   for (const auto& upstream : upstreams_) {
     start(upstream->keep_swept(scope.context()));
     if (upstream->shares()) start(upstream->run_shared(scope.context()));
+    if (upstream->deferral() != nullptr) start(upstream->run_deferral(scope.context()));
   }
 }
 
@@ -152,6 +157,7 @@ Upstream* Gateway::find_upstream(std::string_view path) const {
 
 core::task<void> Gateway::handle(http::Exchange& exchange) {
   const TimePoint start = core::now();
+  if (co_await answer_ticket(exchange)) co_return;
   Upstream* upstream = find_upstream(path_of(exchange.request().target));
   if (upstream == nullptr) {
     unrouted_.count(Outcome::no_route, {});
@@ -166,22 +172,15 @@ core::task<void> Gateway::handle(http::Exchange& exchange) {
 // What could not be served is answered when nothing is held any more.
 core::task<Outcome> Gateway::serve(http::Exchange& exchange, Upstream& upstream) {
   Refused refused;
-  const Forwarded forwarded = co_await admit_and_forward(exchange, upstream, refused);
+  ClientBody body(exchange.body());
+  const Forwarded forwarded = co_await admit_and_forward(exchange, upstream, body, refused);
   if (forwarded) co_return *forwarded;
   if (exchange.context().cancelled()) co_return Outcome::client_gone;
   if (refused.by == Outcome::refused_tenant || refused.by == Outcome::refused_caller) {
     co_await refuse(exchange, refused, forwarded.error());
     co_return refused.by;
   }
-  if (co_await serve_stale(exchange, upstream)) co_return Outcome::stale;
-  if (const auto fallback = upstream.fallback()) {
-    http::ResponseHead head;
-    head.status = fallback->status;
-    head.headers.add("Content-Type", fallback->content_type);
-    head.headers.add("Weir-Degraded", "fallback");
-    const Result<> sent = co_await exchange.respond(head, fallback->body);
-    co_return sent ? Outcome::fallback : Outcome::client_gone;
-  }
+  if (const auto degraded = co_await degrade(exchange, upstream, body)) co_return *degraded;
   if (refused.at_bound) {
     co_await refuse(exchange, refused, forwarded.error());
     co_return refused.by;
@@ -197,7 +196,7 @@ core::task<Outcome> Gateway::serve(http::Exchange& exchange, Upstream& upstream)
 // The permits live as long as this frame: until the reply is with the kernel, or
 // until it is clear that there is none.
 core::task<Forwarded> Gateway::admit_and_forward(http::Exchange& exchange, Upstream& upstream,
-                                                 Refused& refused) {
+                                                 ClientBody& body, Refused& refused) {
   Result<admission::Admitted> admitted = co_await admission_.ask(exchange.context(), exchange.request());
   if (!admitted) {
     const GatewayAdmission::Refuser refuser = admission_.refuser(admitted.error());
@@ -205,7 +204,7 @@ core::task<Forwarded> Gateway::admit_and_forward(http::Exchange& exchange, Upstr
     co_return std::unexpected(admitted.error());
   }
   const Forwarded forwarded =
-      co_await forward(exchange, upstream, {.level = admitted->level(), .flow = admitted->flow()});
+      co_await forward(exchange, upstream, body, {.level = admitted->level(), .flow = admitted->flow()});
   admitted->complete(verdict_of(forwarded));
   if (!forwarded) {
     refused.by = outcome_of(forwarded.error());
@@ -215,9 +214,9 @@ core::task<Forwarded> Gateway::admit_and_forward(http::Exchange& exchange, Upstr
   co_return forwarded;
 }
 
-core::task<Forwarded> Gateway::forward(http::Exchange& exchange, Upstream& upstream, Upstream::Asker asker) {
+core::task<Forwarded> Gateway::forward(http::Exchange& exchange, Upstream& upstream, ClientBody& body,
+                                       Upstream::Asker asker) {
   core::Context context(exchange.context(), saturating_add(core::now(), upstream.timeout()));
-  ClientBody body(exchange.body());
   http::RequestHead request;
   forwarding_.request(exchange.request(), exchange.peer(), request);
   if (upstream.shares()) {
@@ -254,6 +253,84 @@ core::task<Forwarded> Gateway::forward_shared(http::Exchange& exchange, const Sh
   if (!sent) co_return Outcome::client_gone;
   if (loaded) co_return stored.loader == id ? Outcome::forwarded : Outcome::joined;
   co_return found->freshness == resilience::Freshness::fresh ? Outcome::cached : Outcome::stale;
+}
+
+// Where no good reply is to be had: what is there, else a promise, else the reply that
+// is declared.
+core::task<std::optional<Outcome>> Gateway::degrade(http::Exchange& exchange, Upstream& upstream,
+                                                    ClientBody& body) {
+  if (co_await serve_stale(exchange, upstream)) co_return Outcome::stale;
+  // Of a body that has been begun a part is gone.
+  if (Deferral* deferral = upstream.deferral(); deferral != nullptr && !body.begun()) {
+    if (const auto deferred = co_await defer(exchange, *deferral, body)) co_return deferred;
+  }
+  const auto fallback = upstream.fallback();
+  if (fallback == nullptr) co_return std::nullopt;
+  http::ResponseHead head;
+  head.status = fallback->status;
+  head.headers.add("Content-Type", fallback->content_type);
+  head.headers.add("Weir-Degraded", "fallback");
+  const Result<> sent = co_await exchange.respond(head, fallback->body);
+  co_return sent ? Outcome::fallback : Outcome::client_gone;
+}
+
+core::task<std::optional<Outcome>> Gateway::defer(http::Exchange& exchange, Deferral& deferral,
+                                                  ClientBody& body) {
+  if (!deferral.takes(exchange.request(), body)) co_return std::nullopt;
+  http::RequestHead request;
+  forwarding_.request(exchange.request(), exchange.peer(), request);
+  const std::optional<std::string> ticket = co_await deferral.take(exchange.context(), request, body);
+  if (!ticket) co_return std::nullopt;
+  http::ResponseHead head;
+  head.status = 202;
+  head.headers.add("Location", fmt::format("{}{}/{}", kTicketPath, deferral.upstream(), *ticket));
+  head.headers.add("Content-Type", "application/json");
+  head.headers.add("Retry-After", "1");
+  head.headers.add("Weir-Degraded", "deferred");
+  const Result<> sent = co_await exchange.respond(head, to_json({}));
+  co_return sent ? Outcome::deferred : Outcome::client_gone;
+}
+
+// False: the request is none for what became of another.
+core::task<bool> Gateway::answer_ticket(http::Exchange& exchange) {
+  std::string_view path = path_of(exchange.request().target);
+  if (!path.starts_with(kTicketPath) || exchange.request().method != "GET") co_return false;
+  path.remove_prefix(kTicketPath.size());
+  const std::size_t slash = std::min(path.find('/'), path.size());
+  const auto upstream =
+      std::ranges::find(upstreams_, path.substr(0, slash),
+                        [](const auto& each) -> std::string_view { return each->config().name; });
+  if (upstream == upstreams_.end() || (*upstream)->deferral() == nullptr) co_return false;
+  const auto ticket = (*upstream)->deferral()->find(path.substr(std::min(slash + 1, path.size())));
+  (*upstream)->stats().count(Outcome::ticket, {});
+  if (!ticket) {
+    co_await send_refusal(exchange, {.status = 404,
+                                     .reason = "no_ticket",
+                                     .message = "there is no such request, or it has been forgotten"});
+    co_return true;
+  }
+  http::ResponseHead head;
+  head.headers.add("Content-Type", "application/json");
+  head.headers.add("Cache-Control", "no-store");
+  (void)co_await exchange.respond(head, to_json(*ticket));
+  co_return true;
+}
+
+core::task<> Gateway::finish_deferred(core::Context& context) {
+  for (const auto& upstream : upstreams_) {
+    if (upstream->deferral() != nullptr) upstream->deferral()->close();
+  }
+  for (const auto& upstream : upstreams_) {
+    if (upstream->deferral() != nullptr) (void)co_await upstream->deferral()->ended(context);
+  }
+}
+
+std::uint64_t Gateway::deferred_left() const {
+  std::uint64_t left = 0;
+  for (const auto& upstream : upstreams_) {
+    if (upstream->deferral() != nullptr) left += upstream->deferral()->stats().left;
+  }
+  return left;
 }
 
 core::task<bool> Gateway::serve_stale(http::Exchange& exchange, Upstream& upstream) {
@@ -295,6 +372,7 @@ core::task<void> Gateway::refuse(http::Exchange& exchange, const Refused& refuse
   std::string_view message = "as many requests are inside as the service can carry";
   if (one) message = "this tenant has as many requests inside as it may have";
   if (error.reason == Reason::over_rate) message = "more requests in this time than were agreed on";
+  if (refused.by == Outcome::refused_tier) message = "as many requests of this tier are inside as may be";
   if (refused.by == Outcome::refused_memory) message = "the service runs short of memory";
   if (error.reason == Reason::shed)
     message = "more comes than can be served, and what is more important goes first";

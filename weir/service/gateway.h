@@ -61,6 +61,12 @@ class Gateway final : public http::Handler {
   // upstream, in the upstream's time. An error here is as one of the upstream's.
   testing::FaultPoint& forward_point() { return forward_point_; }
 
+  // What was deferred is sent until there is no more, or `context` ends; nothing more is
+  // taken in.
+  core::task<> finish_deferred(core::Context& context);
+  // How many were given up when the tasks of spawn_housekeeping() ended.
+  std::uint64_t deferred_left() const;
+
   // Any thread.
   const GatewayAdmission& admission() const { return admission_; }
   const RouteStats& unrouted() const { return unrouted_; }
@@ -87,11 +93,16 @@ class Gateway final : public http::Handler {
 
   Upstream* find_upstream(std::string_view path) const;
   core::task<Outcome> serve(http::Exchange& exchange, Upstream& upstream);
-  core::task<Forwarded> admit_and_forward(http::Exchange& exchange, Upstream& upstream, Refused& refused);
-  core::task<Forwarded> forward(http::Exchange& exchange, Upstream& upstream, Upstream::Asker asker);
+  core::task<Forwarded> admit_and_forward(http::Exchange& exchange, Upstream& upstream, ClientBody& body,
+                                          Refused& refused);
+  core::task<Forwarded> forward(http::Exchange& exchange, Upstream& upstream, ClientBody& body,
+                                Upstream::Asker asker);
   core::task<Forwarded> forward_shared(http::Exchange& exchange, const Sharer& sharer, std::string key,
                                        const http::RequestHead& request);
   core::task<bool> serve_stale(http::Exchange& exchange, Upstream& upstream);
+  core::task<std::optional<Outcome>> degrade(http::Exchange& exchange, Upstream& upstream, ClientBody& body);
+  core::task<std::optional<Outcome>> defer(http::Exchange& exchange, Deferral& deferral, ClientBody& body);
+  core::task<bool> answer_ticket(http::Exchange& exchange);
   core::task<bool> respond_stored(http::Exchange& exchange, const StoredReply& stored, Duration age,
                                   resilience::Freshness freshness);
   core::task<void> refuse(http::Exchange& exchange, const Refused& refused, const Error& error);

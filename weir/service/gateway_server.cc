@@ -99,7 +99,7 @@ class GatewayRun {
         tasks_(ledger_, {.name = "gateway-tasks",
                          .limit = kServeTasks + Upstream::kTasks * config.upstreams.size(),
                          .because = "three listeners, the signals, a reload by one, the watch on memory, "
-                                    "what runs beside, two for each upstream"}),
+                                    "what runs beside, three for each upstream"}),
         admin_({.service = config.service,
                 .ledger = ledger_,
                 .expose = [this](observe::Exposition& page) { expose(page); },
@@ -171,7 +171,7 @@ class GatewayRun {
   std::optional<core::Context> serving_context_;
   std::optional<bounds::Ledger::Cost> process_cost_;
   std::vector<std::unique_ptr<bounds::Ledger::Cost>> shared_costs_;  // of caches and the like
-  testing::FaultInjector faults_;  // after the points that it knows
+  testing::FaultInjector faults_;                                    // after the points that it knows
 };
 
 bool GatewayRun::open(Endpoint& endpoint, const HostPort& place) {
@@ -245,6 +245,9 @@ core::task<> GatewayRun::run(core::Scope& root) {
   (void)co_await core::with_scope(
       root.context(), [&](core::Scope& scope) { return serve_until_told(scope, *signals, *hangups); },
       core::OnError::run_all);
+  if (const std::uint64_t left = gateway_->deferred_left(); left > 0) {
+    options_.announce(fmt::format("gave up {} deferred request{}", left, left == 1 ? "" : "s"));
+  }
 }
 
 core::task<> GatewayRun::serve_until_told(core::Scope& scope, core::SignalSet& signals,
@@ -301,6 +304,7 @@ core::task<> GatewayRun::drain() {
     options_.announce(open == 1 ? "cut off 1 connection that was not done"
                                 : fmt::format("cut off {} connections that were not done", open));
   }
+  co_await gateway_->finish_deferred(*drain_context_);
 }
 
 core::task<> GatewayRun::interrupt_on_signal(core::SignalSet& signals) {
@@ -326,7 +330,8 @@ Reloader::Fit GatewayRun::prove_after(const GatewayConfig& to) const {
   for (bounds::CostRow& cost : ledger_.costs()) {
     if (cost.name == "process") costs.push_back(std::move(cost));
   }
-  const bounds::Proof proof = bounds::prove(rows_after(ledger_.snapshot(), to), costs, bounds::Machine::read());
+  const bounds::Proof proof =
+      bounds::prove(rows_after(ledger_.snapshot(), to), costs, bounds::Machine::read());
   if (proof.fits()) return {};
   return {.ok = options_.over_budget,
           .text = options_.over_budget ? proof.warning("It was loaded") : proof.refusal("refused to load")};

@@ -4,8 +4,8 @@
 //   const ReloadResult result = co_await reloader.reload(ctx);   // on SIGHUP, POST /-/reload
 //
 // A file with a mistake, one that allows more than the machine has, and one that changes
-// what cannot change while the gateway runs, changes nothing; which, and what would have changed, is in the result and is
-// announced.
+// what cannot change while the gateway runs, changes nothing; which, and what would have changed, is in the
+// result and is announced.
 //
 // reload() is called by tasks, one at a time goes through; the rest from any thread.
 #pragma once

@@ -21,6 +21,25 @@ using resilience::Attempt;
 // longer (keys.h).
 constexpr Duration kLoadMax = 2h;
 
+// Of a reply that nobody waits for: what is read of it at most.
+constexpr std::size_t kUnwantedMax = 64 << 10;
+
+// A body that is there already.
+class TextBody final : public http::BodySource {
+ public:
+  explicit TextBody(std::string_view text) : text_(text), length_(text.size()) {}
+
+  core::task<Result<std::span<const std::byte>>> next(core::Context&) override {
+    co_return std::as_bytes(std::span(std::exchange(text_, {})));
+  }
+  std::optional<std::uint64_t> length() const override { return length_; }
+  const http::Headers* trailers() const override { return nullptr; }
+
+ private:
+  std::string_view text_;
+  const std::uint64_t length_;
+};
+
 http::Client::Options client_options(const UpstreamConfig& config) {
   return {.pool = {.connections_max = config.inflight,
                    .idle_max = config.connections.idle_max,
@@ -161,7 +180,14 @@ Upstream::Upstream(const UpstreamConfig& config, const net::SocketAddress& addre
       fallback_(fallback_of(config)),
       applied_(config),
       priority_(parts.priority),
-      shared_(make_shared_policy()) {}
+      shared_(make_shared_policy()) {
+  if (config.defer) {
+    deferral_ = std::make_unique<Deferral>(config.name, *config.defer, ledger_,
+                                           [this](core::Context& context, const StoredRequest& request) {
+                                             return send_stored(context, request);
+                                           });
+  }
+}
 
 Upstream::~Upstream() = default;
 
@@ -293,6 +319,27 @@ core::task<Result<Upstream::Reply>> Upstream::send(core::Context& context, const
        .flow = asker.flow,
        .repeatable = sent == nullptr && may_be_repeated(request.method)},
       JudgeReply{&body});
+}
+
+// The reply is nobody's: it is read so that its connection serves others, as far as
+// that is cheaper than a new one.
+core::task<Result<int>> Upstream::send_stored(core::Context& context, const StoredRequest& request) {
+  core::Context own(context, saturating_add(core::now(), timeout()));
+  TextBody text(request.body);
+  ClientBody body(text);
+  Result<Reply> reply = co_await send(own, request.head, body, {});
+  if (!reply) co_return std::unexpected(reply.error());
+  const http::ResponseHead& head = reply->response.head();
+  const int status = head.status;
+  if (status >= 500 || status == 429) {
+    co_return std::unexpected(Error{.kind = ErrorKind::disconnected, .retry_after = retry_after_of(head)});
+  }
+  for (std::size_t read = 0; read < kUnwantedMax;) {
+    const auto piece = co_await reply->response.body().next(own);
+    if (!piece || piece->empty()) break;
+    read += piece->size();
+  }
+  co_return status;
 }
 
 core::task<Result<StoredPointer>> Upstream::load(core::Context& context, const http::RequestHead& request,

@@ -23,6 +23,7 @@
 #include "weir/http/client.h"
 #include "weir/resilience/call.h"
 #include "weir/service/config.h"
+#include "weir/service/deferral.h"
 #include "weir/service/forwarding.h"
 #include "weir/service/gateway_stats.h"
 #include "weir/service/stored_reply.h"
@@ -36,6 +37,7 @@ class ClientBody final : public http::BodySource {
   explicit ClientBody(http::BodySource& inner) : inner_(inner) {}
 
   core::task<Result<std::span<const std::byte>>> next(core::Context& context) override {
+    begun_ = true;
     auto piece = co_await inner_.next(context);
     // A wait that was given up, because the call's time is up or the upstream
     // says something meanwhile, is not the client's doing.
@@ -48,10 +50,13 @@ class ClientBody final : public http::BodySource {
   const http::Headers* trailers() const override { return inner_.trailers(); }
 
   bool failed() const { return failed_; }
+  // Whether anything of it has been asked for.
+  bool begun() const { return begun_; }
 
  private:
   http::BodySource& inner_;
   bool failed_ = false;
+  bool begun_ = false;
 };
 
 class Upstream {
@@ -114,9 +119,13 @@ class Upstream {
   std::optional<Found> find_stale(const std::string& key) const;
 
   // Until the scope ends: closes idle connections, fetches what is shared.
-  static constexpr std::uint32_t kTasks = 2;
+  static constexpr std::uint32_t kTasks = 3;
   core::task<> keep_swept(core::Context& context) { return client_.keep_swept(context); }
   core::task<> run_shared(core::Context& context);
+  core::task<> run_deferral(core::Context& context) { return deferral_->run(context); }
+
+  // What is promised instead of done; null: nothing is.
+  Deferral* deferral() const { return deferral_.get(); }
 
   // As Gateway::apply().
   void apply(const UpstreamConfig& to, const std::optional<PriorityConfig>& priority);
@@ -132,6 +141,8 @@ class Upstream {
                                       const http::RequestHead& request, ClientBody* body);
   core::task<Result<StoredPointer>> load(core::Context& context, const http::RequestHead& request,
                                          std::uint64_t id, Asker asker);
+  // One try of what was deferred.
+  core::task<Result<int>> send_stored(core::Context& context, const StoredRequest& request);
   void apply_bound(const UpstreamConfig& to, const std::optional<PriorityConfig>& priority);
 
   const UpstreamConfig& config_;
@@ -152,7 +163,8 @@ class Upstream {
   std::shared_ptr<const StaticConfig> fallback_;
   UpstreamConfig applied_;  // by apply() only, as what follows
   std::optional<PriorityConfig> priority_;
-  std::unique_ptr<Shared> shared_;  // constant after construction
+  std::unique_ptr<Shared> shared_;  // constant after construction, as what follows
+  std::unique_ptr<Deferral> deferral_;
 };
 
 }  // namespace weir::service

@@ -40,22 +40,8 @@ void read_word(const Section& section, std::string_view key, std::span<const std
 
 bool is_alnum(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
-// RFC 9110, section 5.6.2.
-bool is_token(std::string_view text) {
-  static constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
-  return !text.empty() && std::ranges::all_of(text, [](char c) {
-    return is_alnum(c) || kOthers.find(c) != std::string_view::npos;
-  });
-}
-
-// The header's name in "header:Name".
 void read_priority(const Section& section, PriorityConfig& config, Diagnostics& findings) {
-  std::string key;
-  if (const Given given = section.read("key", key)) {
-    auto header = parse_header_key(section.name_of("key"), key);
-    if (header) config.header = std::move(*header);
-    if (!header) findings.error(given.place, std::move(header.error()));
-  }
+  read_header_key(section, config.header, findings);
   read_word(section, "default", kLevels, config.fallback, findings);
   for (const NamedSection& word : section.sections("classes")) {
     std::string level = "normal";
@@ -86,6 +72,13 @@ void read_memory(const Section& section, MemoryConfig& config, Diagnostics& find
 
 }  // namespace
 
+bool is_token(std::string_view text) {
+  static constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return is_alnum(c) || kOthers.find(c) != std::string_view::npos;
+  });
+}
+
 std::expected<std::string, Fault> parse_header_key(std::string_view name, std::string_view text) {
   static constexpr std::string_view kPrefix = "header:";
   if (text.starts_with(kPrefix)) {
@@ -97,6 +90,28 @@ std::expected<std::string, Fault> parse_header_key(std::string_view name, std::s
   return std::unexpected(Fault{fmt::format("{} {} does not say where to look", name, in_quotes(text)),
                                is_token(text) ? fmt::format("did you mean \"header:{}\"?", text)
                                               : std::string("write \"header:\" and a header's name")});
+}
+
+std::vector<std::string> words_of(std::string_view text) {
+  static constexpr std::string_view kBetween = " \t,";
+  std::vector<std::string> words;
+  while (true) {
+    const std::size_t begin = text.find_first_not_of(kBetween);
+    if (begin == std::string_view::npos) return words;
+    text.remove_prefix(begin);
+    const std::size_t end = std::min(text.find_first_of(kBetween), text.size());
+    words.emplace_back(text.substr(0, end));
+    text.remove_prefix(end);
+  }
+}
+
+void read_header_key(const Section& section, std::string& header, Diagnostics& findings) {
+  std::string key;
+  const Given given = section.read("key", key);
+  if (!given) return;
+  auto parsed = parse_header_key(section.name_of("key"), key);
+  if (parsed) header = std::move(*parsed);
+  if (!parsed) findings.error(given.place, std::move(parsed.error()));
 }
 
 void read_limiter(const LimiterPlace& of, LimiterConfig& config, Diagnostics& findings) {
@@ -144,23 +159,47 @@ void read_rate(const Section& rate, RateConfig& config, Diagnostics& findings) {
   if (!right) findings.error(rate.place(), {fmt::format("{}: {}", rate.name(), right.error())});
 }
 
+namespace {
+
+// One of bounds.tenant.overrides; false: it is not to be counted on.
+bool read_override(const Section& one, const TenantConfig& tenant, std::uint32_t most, TenantOverride& config,
+                   Diagnostics& findings) {
+  std::uint32_t inflight = 0;
+  const Given given = one.read("inflight", inflight);
+  if (given && most > 0 && inflight > most) {
+    findings.error(given.place,
+                   {fmt::format("{} is {}, more than the {} that bounds.inflight.limit lets in altogether",
+                                one.name_of("inflight"), inflight, most),
+                    fmt::format("at most {}", most)});
+    return false;
+  }
+  if (given) config.inflight = inflight;
+  const auto rate = one.section("rate");
+  if (rate) read_rate(*rate, config.rate.emplace(), findings);
+  if (rate && !tenant.rate) {
+    findings.error(rate->place(), {fmt::format("{} is there, and no rate for the others", rate->name()),
+                                   "declare bounds.tenant.rate, or take it away"});
+  }
+  if (!one.key_place("inflight") && !one.key_place("rate")) {
+    findings.error(one.place(), {fmt::format("{} changes nothing", one.name()),
+                                 "give it an inflight or a rate, or take it away"});
+  }
+  return (!given.place || given.known) && (!rate || config.rate->limit > 0);
+}
+
+}  // namespace
+
 void read_overrides(const Section& tenant, TenantConfig& config, std::uint32_t most, Diagnostics& findings) {
   for (const NamedSection& one : tenant.sections("overrides")) {
-    std::uint32_t inflight = 0;
-    const Given given = one.section.read("inflight", inflight);
-    if (!given) continue;
     if (one.name.size() > 256) {
       findings.error(one.section.place(),
                      {fmt::format("{} has a name of {} bytes", tenant.name_of("overrides"), one.name.size()),
                       "keys are at most 256 bytes long"});
-    } else if (most > 0 && inflight > most) {
-      findings.error(given.place,
-                     {fmt::format("{} is {}, more than the {} that bounds.inflight.limit lets in altogether",
-                                  one.section.name_of("inflight"), inflight, most),
-                      fmt::format("at most {}", most)});
-    } else {
-      config.overrides.emplace(one.name, inflight);
+      continue;
     }
+    TenantOverride numbers;
+    if (read_override(one.section, config, most, numbers, findings))
+      config.overrides.emplace(one.name, std::move(numbers));
   }
 }
 

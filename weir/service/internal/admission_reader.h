@@ -14,6 +14,15 @@ namespace weir::service::internal {
 // The header's name in "header:Name"; `name` is the key's.
 std::expected<std::string, Fault> parse_header_key(std::string_view name, std::string_view text);
 
+// The section's `key`, as that.
+void read_header_key(const Section& section, std::string& header, Diagnostics& findings);
+
+// A token of RFC 9110, section 5.6.2: a header's name, a method.
+bool is_token(std::string_view text);
+
+// The words of a text, with blanks and commas between them.
+std::vector<std::string> words_of(std::string_view text);
+
 // What moves a limit that has been read.
 struct LimiterPlace {
   const Section& section;

@@ -124,6 +124,47 @@ void read_cache(const Section& section, CacheConfig& config, Diagnostics& findin
   }
 }
 
+// Words that are methods, or beginnings of paths.
+void read_words(const Section& section, std::string_view key, std::vector<std::string>& out,
+                Diagnostics& findings) {
+  std::string text;
+  const Given given = section.read(key, text);
+  if (!given) return;
+  out = words_of(text);
+  const bool paths = key == "paths";
+  for (const std::string& word : out) {
+    if (paths ? word.starts_with('/') : is_token(word)) continue;
+    findings.error(given.place, {fmt::format("{} has \"{}\" in it, which is no {}", section.name_of(key),
+                                             word, paths ? "beginning of a path" : "method"),
+                                 paths ? "for example /orders/" : "for example POST"});
+  }
+}
+
+void read_defer(const Section& section, DeferConfig& config, Diagnostics& findings) {
+  read_words(section, "methods", config.methods, findings);
+  read_words(section, "paths", config.paths, findings);
+  const Given one = section.read("body_bytes", config.body_bytes);
+  const Given entries = section.read("entries", config.entries);
+  const Given all = section.read("bytes", config.bytes);
+  section.read("per_second", config.per_second);
+  section.read("workers", config.workers);
+  section.read("tries", config.tries);
+  const Given each = section.read("try_timeout", config.try_timeout);
+  const Given kept = section.read("keep_for", config.keep_for);
+  const Given results = section.read("results", config.results);
+  section.read("results_for", config.results_for);
+  expect_at_most(section, "body_bytes", one, config.body_bytes, "bytes", config.bytes, KeyKind::bytes,
+                 findings);
+  expect_at_most(section, "try_timeout", each, config.try_timeout, "keep_for", config.keep_for,
+                 KeyKind::duration, findings);
+  if ((entries || results) && config.results < config.entries) {
+    findings.warn((results ? results : entries).place,
+                  {fmt::format("{} is {}: no more of the {} that may wait are taken than are remembered",
+                               section.name_of("results"), config.results, config.entries),
+                   fmt::format("at least {}", config.entries)});
+  }
+}
+
 void read_fallback(const Section& section, StaticConfig& config) {
   std::uint32_t status = static_cast<std::uint32_t>(config.status);
   section.read("status", status);
@@ -166,6 +207,7 @@ void read_layers(const Section& upstream, UpstreamConfig& config, Diagnostics& f
                                     "take it away"});
     }
   }
+  if (const auto part = upstream.section("defer")) read_defer(*part, config.defer.emplace(), findings);
   if (const auto part = upstream.section("fallback")) read_fallback(*part, config.fallback.emplace());
 }
 
