@@ -42,6 +42,9 @@ std::string_view to_string(Reason reason) {
     case Reason::malformed: return "malformed";
     case Reason::too_large: return "too_large";
     case Reason::unresolved: return "unresolved";
+    case Reason::certificate: return "certificate";
+    case Reason::handshake: return "handshake";
+    case Reason::plain_text: return "plain_text";
     case Reason::system: return "system";
   }
   return "unknown";

@@ -54,6 +54,9 @@ enum class Reason : std::uint8_t {
   malformed,  // bytes that are not the protocol
   too_large,
   unresolved,  // a name without an address
+  certificate,  // TLS: one side does not trust the other's: unknown, expired, for another name
+  handshake,    // TLS: no terms that both accept, or not the protocol
+  plain_text,   // clear text where TLS was due
   system,      // see `system_code`
 };
 

@@ -48,6 +48,11 @@ Descriptor::Readiness Descriptor::writable(Context& context, TimePoint deadline)
   return {*state_, Direction::write, context, deadline};
 }
 
+void Descriptor::assume_readable() {
+  const std::lock_guard guard(state_->lock);
+  state_->ready[static_cast<std::size_t>(Direction::read)] = true;
+}
+
 void Descriptor::cancel_on_hang_up(Context* context) {
   const std::lock_guard guard(state_->lock);
   state_->cancel_on_hang_up = context;

@@ -49,6 +49,9 @@ class Descriptor {
   // deadline, cancelled. Cancellation: the descriptor stays as it was.
   Readiness readable(Context& context, TimePoint deadline = kNever);
   Readiness writable(Context& context, TimePoint deadline = kNever);
+  // The next readable() does not wait: what has arrived is held by a layer above,
+  // and no event will tell of it.
+  void assume_readable();
 
   // Cancels `context` when the peer hangs up (also when it closes only its
   // sending side), or at once if it has; null: no longer. The context must

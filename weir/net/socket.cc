@@ -9,6 +9,8 @@
 #include <array>
 #include <cerrno>
 
+#include "weir/net/internal/tls_session.h"
+
 namespace weir::net {
 namespace {
 
@@ -87,6 +89,7 @@ core::task<Result<Socket>> Socket::connect(core::Context& context, const SocketA
 }
 
 Attempt Socket::try_read(std::span<std::byte> buffer) {
+  if (tls_ != nullptr) return try_read_tls(buffer);
   const Attempt attempt =
       attempt_to([&] { return ::recv(descriptor_.fd(), buffer.data(), buffer.size(), 0); }, "read");
   // Less than was asked for, and not the end, of which there may be no further event.
@@ -95,11 +98,13 @@ Attempt Socket::try_read(std::span<std::byte> buffer) {
 }
 
 Attempt Socket::try_write(ConstBuffer buffer) {
+  if (tls_ != nullptr) return tls_->try_write({&buffer, 1});
   return attempt_to([&] { return ::send(descriptor_.fd(), buffer.data(), buffer.size(), MSG_NOSIGNAL); },
                     "write");
 }
 
 Attempt Socket::try_writev(std::span<const ConstBuffer> buffers) {
+  if (tls_ != nullptr) return tls_->try_write(buffers);
   std::array<iovec, kBuffersMax> parts;
   const std::size_t count = std::min(buffers.size(), parts.size());
   for (std::size_t i = 0; i < count; ++i) {
@@ -112,6 +117,7 @@ Attempt Socket::try_writev(std::span<const ConstBuffer> buffers) {
 }
 
 Result<bool> Socket::is_quiet() const {
+  if (tls_ != nullptr) return tls_->is_quiet();
   std::byte next{};
   const Attempt attempt =
       attempt_to([&] { return ::recv(descriptor_.fd(), &next, sizeof next, MSG_PEEK); }, "read");
@@ -165,12 +171,16 @@ core::task<Result<>> Socket::write_all(core::Context& context, std::span<const C
   co_return {};
 }
 
-void Socket::shutdown_write() { ::shutdown(descriptor_.fd(), SHUT_WR); }
+void Socket::shutdown_write() {
+  if (tls_ != nullptr) tls_->say_good_bye();
+  ::shutdown(descriptor_.fd(), SHUT_WR);
+}
 
 void Socket::abort() {
+  if (tls_ != nullptr) tls_->give_up();
   const linger reset{.l_onoff = 1, .l_linger = 0};
   setsockopt(descriptor_.fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-  descriptor_.close();
+  close();
 }
 
 SocketAddress Socket::local() const {
