@@ -37,6 +37,7 @@ ServerUnderTest::ServerUnderTest(Handle handle, const Options& options)
     : handler_(std::move(handle)),
       connections_({.name = "connections", .limit = options.connections_max}),
       server_(options.server, handler_, connections_),
+      tls_(options.tls),
       runtime_({.processors = options.processors}) {
   std::promise<net::SocketAddress> listening;
   std::future<net::SocketAddress> address = listening.get_future();
@@ -57,6 +58,7 @@ core::task<> ServerUnderTest::serve(core::Scope& scope, std::promise<net::Socket
   const Result<net::SocketAddress> any = net::SocketAddress::parse("127.0.0.1:0");
   Result<std::vector<net::Listener>> listeners = net::open_on_every_processor(*any);
   WEIR_CHECK(listeners, "no listener");
+  for (net::Listener& listener : *listeners) listener.set_tls(tls_);
   listening.set_value(listeners->front().local());
   ended_.set_value(co_await server_.serve(scope.context(), std::move(*listeners)));
 }

@@ -37,6 +37,7 @@ class ServerUnderTest {
     http::Server::Options server = {};
     std::uint64_t connections_max = 100;
     unsigned processors = 2;
+    const net::TlsServerContext* tls = nullptr;  // null: clear text
   };
 
   explicit ServerUnderTest(Handle handle) : ServerUnderTest(std::move(handle), {}) {}
@@ -72,6 +73,7 @@ class ServerUnderTest {
   Handler handler_;
   core::Limit connections_;
   http::Server server_;
+  const net::TlsServerContext* const tls_;
   core::Runtime runtime_;
   net::SocketAddress address_;
   std::promise<Result<>> ended_;

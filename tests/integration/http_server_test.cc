@@ -42,6 +42,16 @@ TEST(HttpServer, AnswersARequest) {
   EXPECT_THAT(reply.head, HasSubstr("HTTP/1.1 200 OK\r\n"));
 }
 
+TEST(HttpServer, TellsTheHandlerOfItsConnection) {
+  ServerUnderTest server([](http::Exchange& exchange) -> core::task<> {
+    const http::ConnectionFacts& facts = exchange.facts();
+    const bool is_plain = facts.protocol == http::Protocol::http1 && !facts.tls &&
+                          facts.server_name.empty() && facts.client_subject.empty();
+    (void)co_await exchange.respond({}, is_plain ? "plain" : "not plain");
+  });
+  EXPECT_EQ(ask_once(server.address(), get("/")).body, "plain");
+}
+
 TEST(HttpServer, KeepsTheConnectionForOneRequestAfterTheOther) {
   ServerUnderTest server(name);
   RawClient client(server.address());

@@ -30,6 +30,14 @@ Client::Options sound(Client::Options options) {
   return options;
 }
 
+// What stands in Host: without the port that the scheme has by itself.
+std::string authority_of(const net::SocketAddress& upstream, const Client::Options& options) {
+  if (options.server_name.empty()) return upstream.to_string();
+  const std::uint16_t usual = options.tls != nullptr ? 443 : 80;
+  if (upstream.port() == usual) return options.server_name;
+  return options.server_name + ":" + std::to_string(upstream.port());
+}
+
 }  // namespace
 
 const ResponseHead& ClientResponse::head() const { return lease_.connection().head(); }
@@ -37,7 +45,11 @@ const ResponseHead& ClientResponse::head() const { return lease_.connection().he
 BodySource& ClientResponse::body() { return lease_.connection(); }
 
 Client::Client(const net::SocketAddress& upstream, const Options& options)
-    : upstream_(upstream), authority_(upstream.to_string()), options_(sound(options)), pool_(options.pool) {}
+    : upstream_(upstream),
+      server_name_(options.server_name.empty() ? upstream.host() : options.server_name),
+      authority_(authority_of(upstream, options)),
+      options_(sound(options)),
+      pool_(options.pool) {}
 
 core::task<Result<ClientResponse>> Client::send(core::Context& context, const RequestHead& request,
                                                 BodySource* body) {
@@ -70,12 +82,16 @@ core::task<Result<ClientResponse>> Client::send(core::Context& context, const Re
   }
 }
 
-core::task<Result<>> Client::open(core::Context& context, ConnectionPool::Lease& lease) {
+core::task<Result<net::Socket>> Client::connect(core::Context& context) {
   const TimePoint deadline = saturating_add(core::now(), options_.connect_timeout);
   Result<net::Socket> socket = co_await net::Socket::connect(context, upstream_, deadline);
-  if (!socket) {
-    Error error = socket.error();
-    error.where = "connect";
+  Result<> ready = socket ? Result<>() : std::unexpected(socket.error());
+  if (!ready) ready.error().where = "connect";
+  if (ready && options_.tls != nullptr) {
+    ready = co_await socket->start_tls_client(context, *options_.tls, server_name_, deadline);
+  }
+  if (!ready) {
+    Error error = ready.error();
     // The upstream's time was up, not the caller's.
     if (error.kind == ErrorKind::deadline && deadline < context.deadline())
       error.kind = ErrorKind::disconnected;
@@ -83,6 +99,12 @@ core::task<Result<>> Client::open(core::Context& context, ConnectionPool::Lease&
     co_return std::unexpected(error);
   }
   connects_.fetch_add(1, std::memory_order_relaxed);
+  co_return socket;
+}
+
+core::task<Result<>> Client::open(core::Context& context, ConnectionPool::Lease& lease) {
+  Result<net::Socket> socket = co_await connect(context);
+  if (!socket) co_return std::unexpected(socket.error());
   lease.fill(std::make_unique<ClientConnection>(
       std::move(*socket), ClientConnection::Limits{.response = options_.response,
                                                    .interim_max = options_.interim_max,

@@ -34,6 +34,7 @@
 #include "weir/http/message.h"
 #include "weir/http/parser.h"
 #include "weir/net/address.h"
+#include "weir/net/socket.h"
 
 namespace weir::http {
 
@@ -67,8 +68,13 @@ class Client {
   struct Options {
     // How many connections, and for how long.
     ConnectionPool::Options pool = {};
-    // For the TCP handshake: a lost SYN is sent again after 1 s and 3 s.
+    // For the handshakes of TCP and TLS: a lost SYN is sent again after 1 s and 3 s.
     Duration connect_timeout = 2s;
+    // Speaks TLS. It outlives the client. Null: clear text.
+    net::TlsClientContext* tls = nullptr;
+    // Whom the upstream has to be: asked for by SNI, held against its certificate,
+    // and in Host where a request has none. Empty: its address.
+    std::string server_name = {};
     // What a response may bring. `target` is without meaning. A body is passed
     // on as it comes, so that its limit is far away: 1 TiB.
     Parser::Limits response = {.body = Bytes{1ull << 40}};
@@ -110,8 +116,9 @@ class Client {
   //
   // Errors:
   //   disconnected  refused, reset, timed_out (connect), closed (before the
-  //                 head was complete)
-  //   invalid       malformed, too_large: the response; `where` is the
+  //                 head was complete); certificate, handshake: the upstream's word
+  //   invalid       certificate, handshake: TLS with the upstream, see Socket;
+  //                 malformed, too_large: the response; `where` is the
   //                 refusal's label. Or the request: `where` says "request"
   //   unsupported   CONNECT
   //   overloaded    at_limit (connections_max), system (descriptors, ports)
@@ -143,10 +150,12 @@ class Client {
   Stats stats() const;
 
  private:
+  core::task<Result<net::Socket>> connect(core::Context& context);
   core::task<Result<>> open(core::Context& context, ConnectionPool::Lease& lease);
 
   const net::SocketAddress upstream_;
-  const std::string authority_;  // for Host
+  const std::string server_name_;  // for TLS
+  const std::string authority_;    // for Host
   const Options options_;
   ConnectionPool pool_;
   // Counters are relaxed: they order nothing.

@@ -22,6 +22,7 @@
 #include "weir/base/result.h"
 #include "weir/core/context.h"
 #include "weir/http/body.h"
+#include "weir/http/connection_facts.h"
 #include "weir/http/message.h"
 #include "weir/http/sending.h"
 #include "weir/net/address.h"
@@ -29,11 +30,16 @@
 namespace weir::http {
 
 namespace internal {
-class Connection;
+class ExchangeSide;
 }
 
 class Exchange {
  public:
+  // For who carries requests: a server's connection, or a test's memory.
+  explicit Exchange(internal::ExchangeSide& side) : side_(side) {}
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
   // Of this request. Cancelled when the server's context is, and when the
   // client hangs up. A client that only closes its sending side is taken for
   // gone as well, as nginx and Go do it: a killed client looks the same. But
@@ -49,6 +55,8 @@ class Exchange {
   // status of the refusal.
   BodySource& body();
   const net::SocketAddress& peer() const;
+  // The protocol, and what TLS says of the client.
+  const ConnectionFacts& facts() const;
 
   // An empty head to fill for the reply. It is the connection's own and used
   // again, so that a warm connection replies without an allocation; a head of
@@ -94,10 +102,7 @@ class Exchange {
   void abort();
 
  private:
-  friend class internal::Connection;
-  explicit Exchange(internal::Connection& connection) : connection_(connection) {}
-
-  internal::Connection& connection_;
+  internal::ExchangeSide& side_;
 };
 
 }  // namespace weir::http

@@ -37,6 +37,7 @@ constexpr std::array<Row, kRefusals> kTable{{
     {Refusal::handler_failed, {500, "handler_failed", "the request failed here"}},
     {Refusal::no_reply, {500, "no_reply", "the request was left without a reply"}},
     {Refusal::connection_limit, {503, "connection_limit", "as many connections are open as may be"}},
+    {Refusal::plain_text, {400, "plain_text", "TLS is spoken here: https"}},
 }};
 
 constexpr bool in_order() {

@@ -41,9 +41,10 @@ enum class Refusal : std::uint8_t {
   handler_failed,  // it threw
   no_reply,        // it returned without one
   connection_limit,
+  plain_text,  // clear text where TLS is spoken; answered in clear text
 };
 
-inline constexpr std::size_t kRefusals = static_cast<std::size_t>(Refusal::connection_limit) + 1;
+inline constexpr std::size_t kRefusals = static_cast<std::size_t>(Refusal::plain_text) + 1;
 
 struct RefusalFacts {
   int status;                // what a server answers; 0 for `none`

@@ -30,7 +30,7 @@ struct Server::State {
         refusals({.name = "http refusals", .limit = given.refusals_max}) {}
 
   core::task<void> accept(core::Scope& scope, net::Listener& listener, Shard& shard);
-  void take(core::Scope& scope, Shard& shard, net::Socket socket);
+  void take(core::Scope& scope, const net::Listener& listener, Shard& shard, net::Socket socket);
   void open_shards(core::Context& context);
   void close_shards();
   void drain();
@@ -83,7 +83,7 @@ core::task<void> Server::State::accept(core::Scope& scope, net::Listener& listen
   for (;;) {
     Result<net::Socket> socket = co_await listener.accept(shard.draining);
     if (socket) {
-      take(scope, shard, std::move(*socket));
+      take(scope, listener, shard, std::move(*socket));
       continue;
     }
     listener.close();
@@ -97,14 +97,17 @@ core::task<void> Server::State::accept(core::Scope& scope, net::Listener& listen
   }
 }
 
-void Server::State::take(core::Scope& scope, Shard& shard, net::Socket socket) {
-  const Connection::Service service{.options = options, .handler = handler, .shard = shard};
+void Server::State::take(core::Scope& scope, const net::Listener& listener, Shard& shard,
+                         net::Socket socket) {
+  const Connection::Service service{
+      .options = options, .handler = handler, .shard = shard, .tls = listener.tls()};
   if (Result<core::Permit> permit = connections.try_acquire()) {
     shard.counters.connections_accepted.add();
     scope.spawn(std::move(*permit), Connection::serve(service, std::move(socket)));
     return;
   }
   shard.counters.count(Refusal::connection_limit);
+  if (listener.tls() != nullptr) return;  // a handshake is too dear for a refusal
   if (Result<core::Permit> permit = refusals.try_acquire()) {
     scope.spawn(std::move(*permit), Connection::turn_away(service, std::move(socket)));
   }
@@ -151,6 +154,9 @@ Server::Stats Server::stats() const {
     stats.accept_pauses += state_->listeners[i].pauses();
     for (std::size_t reason = 0; reason < kRefusals; ++reason) {
       stats.refusals[reason] += counters.refusals[reason].get();
+    }
+    for (std::size_t outcome = 0; outcome < kTlsOutcomes; ++outcome) {
+      stats.tls[outcome] += counters.tls[outcome].get();
     }
   }
   return stats;

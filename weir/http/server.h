@@ -25,6 +25,10 @@
 // where its client learns nothing until it gives up.) After a refusal by the
 // parser nothing on that connection can be trusted: it is closed.
 //
+// On a listener with TLS (Listener::set_tls) a connection's task begins with the
+// handshake, under its permit. A client that speaks clear text there is told so
+// in clear text, with 400. Above the connection limit TLS is closed without a word.
+//
 // The server outlives serve(); the handler and the limit outlive the server.
 #pragma once
 
@@ -44,6 +48,7 @@
 #include "weir/http/exchange.h"
 #include "weir/http/parser.h"
 #include "weir/http/refusal.h"
+#include "weir/http/tls_outcome.h"
 #include "weir/net/listener.h"
 
 namespace weir::http {
@@ -70,6 +75,9 @@ class Server {
     // too short to hold a connection for free. 0: what does not come in one
     // piece is refused.
     Duration header_timeout = 10s;
+    // For the handshake where a listener has TLS, which costs more than a head does
+    // and leaves less to wait for. 0: only one that comes in one piece.
+    Duration tls_handshake_timeout = 10s;
     // Between requests, then the connection is closed without a word. As nginx
     // has it. 0: only what is there already is served.
     Duration idle_timeout = 75s;
@@ -113,6 +121,7 @@ class Server {
     std::uint64_t writes;                   // system calls; pipelined replies share one
     std::uint64_t accept_pauses;            // out of descriptors or memory
     RefusalCounts refusals;                 // by reason
+    TlsCounts tls;                          // handshakes by what became of them
     std::uint64_t refused(Refusal reason) const { return refusals[static_cast<std::size_t>(reason)]; }
   };
 

@@ -68,6 +68,11 @@ class Listener {
   // From now on the kernel refuses connections. accept() must not be waiting.
   void close() { descriptor_.close(); }
 
+  // What the connections it accepts are to speak: for whoever serves them, since
+  // a handshake would keep the next connection waiting. Null: clear text.
+  void set_tls(const TlsServerContext* tls) { tls_ = tls; }
+  const TlsServerContext* tls() const { return tls_; }
+
   const SocketAddress& local() const { return local_; }
   // How often accept() paused for want of descriptors or memory. Any thread.
   std::uint64_t pauses() const { return pauses_->load(std::memory_order_relaxed); }
@@ -82,6 +87,7 @@ class Listener {
 
   core::Descriptor descriptor_;
   SocketAddress local_;
+  const TlsServerContext* tls_ = nullptr;
   unsigned since_yield_ = 0;  // connections accepted without a wait
   std::unique_ptr<std::atomic<std::uint64_t>> pauses_;
 };

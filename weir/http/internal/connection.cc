@@ -33,6 +33,7 @@ Connection::Connection(Service service, net::Socket socket)
 
 core::task<void> Connection::serve(Service service, net::Socket socket) {
   Connection self(service, std::move(socket));
+  if (service.tls != nullptr && !co_await self.secure()) self.closing_ = true;
   while (!self.closing_) {
     const Parser::Step step = self.parser_.next(self.input_.unread());
     self.input_.consume(step.consumed);

@@ -7,11 +7,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "weir/core/context.h"
 #include "weir/core/task.h"
 #include "weir/http/exchange.h"
+#include "weir/http/internal/exchange_side.h"
 #include "weir/http/internal/hang_up_watch.h"
 #include "weir/http/internal/input.h"
 #include "weir/http/internal/output.h"
@@ -20,16 +22,18 @@
 #include "weir/http/parser.h"
 #include "weir/http/server.h"
 #include "weir/net/socket.h"
+#include "weir/net/tls.h"
 
 namespace weir::http::internal {
 
-class Connection {
+class Connection final : public ExchangeSide {
  public:
   // What it serves with; all of it outlives the connection.
   struct Service {
     const Server::Options& options;
     Handler& handler;
     Shard& shard;
+    const net::TlsServerContext* tls = nullptr;  // null: clear text
   };
 
   static core::task<void> serve(Service service, net::Socket socket);
@@ -37,18 +41,19 @@ class Connection {
   static core::task<void> turn_away(Service service, net::Socket socket);
 
   // The Exchange's side, see exchange.h.
-  core::Context& request_context();
-  const RequestHead& request() const { return head_; }
-  BodySource& body() { return body_; }
-  const net::SocketAddress& peer() const { return socket_.peer(); }
-  ResponseHead& reply_head();
-  Sending respond(const ResponseHead& head, std::span<const std::byte> body);
-  Sending start(const ResponseHead& head, BodyLength length);
-  Sending write(std::span<const std::byte> piece);
-  Sending finish(const Headers* trailers);
-  Sending flush() { return output_.send(); }
-  bool head_sent() const { return reply_.stage != Reply::Stage::none; }
-  void abort();
+  core::Context& request_context() override;
+  const RequestHead& request() const override { return head_; }
+  BodySource& body() override { return body_; }
+  const net::SocketAddress& peer() const override { return socket_.peer(); }
+  const ConnectionFacts& facts() const override { return facts_; }
+  ResponseHead& reply_head() override;
+  Sending respond(const ResponseHead& head, std::span<const std::byte> body) override;
+  Sending start(const ResponseHead& head, BodyLength length) override;
+  Sending write(std::span<const std::byte> piece) override;
+  Sending finish(const Headers* trailers) override;
+  Sending flush() override { return output_.send(); }
+  bool head_sent() const override { return reply_.stage != Reply::Stage::none; }
+  void abort() override;
 
  private:
   struct Reply {
@@ -61,6 +66,8 @@ class Connection {
 
   Connection(Service service, net::Socket socket);
 
+  // Shakes hands; false: there is nothing to serve.
+  core::task<bool> secure();
   void read();
   core::Descriptor::Readiness request_bytes();
   void on_no_request(const Error& error);
@@ -82,8 +89,10 @@ class Connection {
 
   const Service service_;
   net::Socket socket_;
-  core::Context request_context_;  // the handler's; cancelled when the client hangs up
-  core::Context idle_context_;     // ends with drain()
+  ConnectionFacts facts_;
+  std::unique_ptr<const net::TlsFacts> tls_facts_;  // whose texts those are
+  core::Context request_context_;                   // the handler's; cancelled when the client hangs up
+  core::Context idle_context_;                      // ends with drain()
   Input input_;
   Output output_;
   RequestHead head_;

@@ -4,8 +4,7 @@
 #include "weir/http/internal/connection.h"
 #include "weir/http/internal/reply_text.h"
 
-namespace weir::http {
-namespace internal {
+namespace weir::http::internal {
 namespace {
 
 // A body up to this size is copied behind its head, and may be held with it.
@@ -117,27 +116,4 @@ Sending Connection::finish(const Headers* trailers) {
   return Result<>{};
 }
 
-}  // namespace internal
-
-core::Context& Exchange::context() { return connection_.request_context(); }
-const RequestHead& Exchange::request() const { return connection_.request(); }
-BodySource& Exchange::body() { return connection_.body(); }
-const net::SocketAddress& Exchange::peer() const { return connection_.peer(); }
-ResponseHead& Exchange::reply_head() { return connection_.reply_head(); }
-Sending Exchange::respond(const ResponseHead& head, std::span<const std::byte> body) {
-  return connection_.respond(head, body);
-}
-Sending Exchange::respond(const ResponseHead& head, std::string_view body) {
-  return connection_.respond(head, std::as_bytes(std::span(body)));
-}
-Sending Exchange::start(const ResponseHead& head, BodyLength length) {
-  return connection_.start(head, length);
-}
-Sending Exchange::write(std::span<const std::byte> piece) { return connection_.write(piece); }
-Sending Exchange::write(std::string_view piece) { return connection_.write(std::as_bytes(std::span(piece))); }
-Sending Exchange::finish(const Headers* trailers) { return connection_.finish(trailers); }
-Sending Exchange::flush() { return connection_.flush(); }
-bool Exchange::head_sent() const { return connection_.head_sent(); }
-void Exchange::abort() { connection_.abort(); }
-
-}  // namespace weir::http
+}  // namespace weir::http::internal

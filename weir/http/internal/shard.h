@@ -8,6 +8,7 @@
 
 #include "weir/core/context.h"
 #include "weir/http/refusal.h"
+#include "weir/http/tls_outcome.h"
 
 namespace weir::http::internal {
 
@@ -31,8 +32,10 @@ struct Counters {
   Counter replies_cut_off;
   Counter writes;
   std::array<Counter, kRefusals> refusals;
+  std::array<Counter, kTlsOutcomes> tls;
 
   void count(Refusal refusal) { refusals[static_cast<std::size_t>(refusal)].add(); }
+  void count(TlsOutcome outcome) { tls[static_cast<std::size_t>(outcome)].add(); }
 };
 
 // Lives as long as serve() runs.

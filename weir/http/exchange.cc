@@ -1,0 +1,27 @@
+#include "weir/http/exchange.h"
+
+#include "weir/http/internal/exchange_side.h"
+
+namespace weir::http {
+
+core::Context& Exchange::context() { return side_.request_context(); }
+const RequestHead& Exchange::request() const { return side_.request(); }
+BodySource& Exchange::body() { return side_.body(); }
+const net::SocketAddress& Exchange::peer() const { return side_.peer(); }
+const ConnectionFacts& Exchange::facts() const { return side_.facts(); }
+ResponseHead& Exchange::reply_head() { return side_.reply_head(); }
+Sending Exchange::respond(const ResponseHead& head, std::span<const std::byte> body) {
+  return side_.respond(head, body);
+}
+Sending Exchange::respond(const ResponseHead& head, std::string_view body) {
+  return side_.respond(head, std::as_bytes(std::span(body)));
+}
+Sending Exchange::start(const ResponseHead& head, BodyLength length) { return side_.start(head, length); }
+Sending Exchange::write(std::span<const std::byte> piece) { return side_.write(piece); }
+Sending Exchange::write(std::string_view piece) { return side_.write(std::as_bytes(std::span(piece))); }
+Sending Exchange::finish(const Headers* trailers) { return side_.finish(trailers); }
+Sending Exchange::flush() { return side_.flush(); }
+bool Exchange::head_sent() const { return side_.head_sent(); }
+void Exchange::abort() { side_.abort(); }
+
+}  // namespace weir::http
