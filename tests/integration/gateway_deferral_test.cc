@@ -69,7 +69,7 @@ TEST(GatewayDeferral, WhatIsLeftAtTheEndIsGivenUpAndCounted) {
   const RefusingPort down;
   GatewayProcess gateway(
       {.upstreams = {{"u", down.address(), "inflight: 5, defer: {}"}}, .drain = "deadline: 200ms"});
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(ask_once(gateway.address(), post("/u/", "x")).status, 202);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(ask_once(gateway.address(), post("/u/", "")).status, 202);
   gateway.process().signal(SIGTERM);
   EXPECT_TRUE(gateway.process().wait_for_err("gave up 3 deferred requests", kPatience));
   EXPECT_EQ(gateway.process().wait(kPatience), 0);

@@ -47,7 +47,8 @@ TEST(GatewayMetrics, AreThoseOfTheDocument) {
       "  priority: { key: \"header:X-P\" }\n  memory: { limit: 4GiB }\nupstreams:\n"
       "  u: { url: \"" +
       url +
-      "\", inflight: 5, limiter: {}, defer: {}, retry: {}, breaker: {}, hedge: {}, throttle: {}, cache: { fresh_for: 1s "
+      "\", inflight: 5, limiter: {}, defer: {}, retry: {}, breaker: {}, hedge: {}, throttle: {}, cache: { "
+      "fresh_for: 1s "
       "} }\n"
       "routes: [ { match: /, upstream: u } ]\n");
   const std::set<std::string> there = exposed(gateway.page("/metrics").body);

@@ -82,7 +82,7 @@ TEST(ConfigLayers, WordsThatAreNone) {
 TEST(ConfigLayers, NumbersThatDoNotFitTogether) {
   EXPECT_THAT(
       findings_of(", limiter: vegas, min: 300", "", ""),
-      ElementsAre("5:60: error: bounds.inflight.min is 300, more than the limit (5:15); at most 200"));
+      ElementsAre("5:60: error: bounds.inflight.min is 300, more than the limit (5:22); at most 200"));
   EXPECT_THAT(
       findings_of(
           "", "tenant: { key: \"header:T\", inflight: 5, because: b, overrides: { big: { inflight: 201 } } }",
@@ -115,16 +115,16 @@ TEST(ConfigLayers, TheLimiterOfAnUpstream) {
   }
   EXPECT_THAT(
       of_layers(", limiter: { algorithm: aimed }"),
-      ElementsAre("8:87: error: upstreams.u.limiter.algorithm is \"aimed\", which is none of its words; did "
+      ElementsAre("8:86: error: upstreams.u.limiter.algorithm is \"aimed\", which is none of its words; did "
                   "you mean aimd?"));
   EXPECT_THAT(
       of_layers(", limiter: { min: 51 }"),
-      ElementsAre("8:81: error: upstreams.u.limiter.min is 51, more than the limit (8:52); at most 50"));
+      ElementsAre("8:80: error: upstreams.u.limiter.min is 51, more than the limit (8:38); at most 50"));
   EXPECT_THAT(
       of_layers(", limiter: { min: 5, initial: 4 }"),
-      ElementsAre("8:93: error: upstreams.u.limiter.initial is 4, less than the least, 5; from 5 to 50"));
+      ElementsAre("8:92: error: upstreams.u.limiter.initial is 4, less than the least, 5; from 5 to 50"));
   EXPECT_THAT(of_layers(", limiter: { algorithm: fixed, min: 5 }"),
-              ElementsAre("8:99: warning: min and initial have no effect where the algorithm is fixed; set "
+              ElementsAre("8:98: warning: min and initial have no effect where the algorithm is fixed; set "
                           "algorithm, for example queue_delay, or take them away"));
 }
 
@@ -138,10 +138,10 @@ TEST(ConfigLayers, TiersAndWhatIsWrongWithThem) {
       ElementsAre());
   EXPECT_THAT(
       tiers("default: reed, all: { read: { share: 1 } }"),
-      ElementsAre("6:33: error: bounds.tiers.default is \"reed\", and there is no such tier; did you mean "
-                  "\"read\"?",
-                  "6:3: warning: no request is ever of tier \"read\"; give it methods or paths, or declare a "
-                  "key"));
+      ElementsAre(
+          "6:3: warning: no request is ever of tier \"read\"; give it methods or paths, or declare a key",
+          "6:33: error: bounds.tiers.default is \"reed\", and there is no such tier; did you mean "
+          "\"read\"?"));
   EXPECT_THAT(tiers("default: a, all: { a: { share: 0.7 }, b: { share: 0.4, methods: GET } }"),
               ElementsAre("6:3: error: the shares of bounds.tiers are 1.1 together; at most 1"));
   EXPECT_THAT(
@@ -158,9 +158,9 @@ TEST(ConfigLayers, TiersAndWhatIsWrongWithThem) {
   EXPECT_THAT(
       tiers("default: a, all: { a: { share: 0.5, paths: /x }, b: { share: 0.5, paths: \"/y, /x x\" } }"),
       ElementsAre(
-          "6:98: error: bounds.tiers.all.b.paths has \"/x\" in it, which bounds.tiers.all.a has "
+          "6:97: error: bounds.tiers.all.b.paths has \"/x\" in it, which bounds.tiers.all.a has "
           "already; keep one of them",
-          "6:98: error: bounds.tiers.all.b.paths has \"x\" in it, which is no beginning of a path; for "
+          "6:97: error: bounds.tiers.all.b.paths has \"x\" in it, which is no beginning of a path; for "
           "example /batch/"));
   EXPECT_THAT(tiers("default: a, all: { \"a b\": { share: 0.5 } }").size(), 3U);
 }
@@ -173,11 +173,11 @@ TEST(ConfigLayers, NumbersOfSingleTenants) {
               ElementsAre());
   EXPECT_THAT(
       tenant("overrides: { big: { rate: { limit: 50 } } }"),
-      ElementsAre("6:76: error: bounds.tenant.overrides.big.rate is there, and no rate for the others; "
+      ElementsAre("6:75: error: bounds.tenant.overrides.big.rate is there, and no rate for the others; "
                   "declare bounds.tenant.rate, or take it away"));
   EXPECT_THAT(
       tenant("overrides: { big: {} }"),
-      ElementsAre("6:69: error: bounds.tenant.overrides.big changes nothing; give it an inflight or a rate, "
+      ElementsAre("6:68: error: bounds.tenant.overrides.big changes nothing; give it an inflight or a rate, "
                   "or take it away"));
   EXPECT_THAT(tenant("rate: { limit: 5 }, overrides: { big: { inflight: 0 } }").size(), 1U);
 }

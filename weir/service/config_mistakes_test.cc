@@ -74,7 +74,8 @@ TEST(ConfigMistakes, UnknownKeys) {
        "inflight: 50, retries: 3,",
        {"8:58: error: unknown key \"retries\" in upstreams.catalog; known here: url, inflight, timeout, "
         "because, "
-        "connections, queue, retry, budget, breaker, hedge, throttle, cache, singleflight, fallback"}},
+        "connections, queue, limiter, retry, budget, breaker, hedge, throttle, cache, singleflight, defer, "
+        "fallback"}},
       {"match: \"/\",",
        "match: \"/\", pefix: 1,",
        {"10:19: error: unknown key \"pefix\" in routes[0]; known here: match, upstream"}},

@@ -287,7 +287,7 @@ core::task<std::optional<Outcome>> Gateway::defer(http::Exchange& exchange, Defe
   head.headers.add("Content-Type", "application/json");
   head.headers.add("Retry-After", "1");
   head.headers.add("Weir-Degraded", "deferred");
-  const Result<> sent = co_await exchange.respond(head, to_json({}));
+  const Result<> sent = co_await exchange.respond(head, to_json(Deferral::Ticket{}));
   co_return sent ? Outcome::deferred : Outcome::client_gone;
 }
 

@@ -35,7 +35,7 @@ std::string to_bytes(const StoredRequest& request) {
   append_text(request.head.method, bytes);
   append_text(request.head.target, bytes);
   append_text(request.body, bytes);
-  for (const auto& field : request.head.headers) {
+  for (const auto field : request.head.headers) {
     append_text(field.name, bytes);
     append_text(field.value, bytes);
   }

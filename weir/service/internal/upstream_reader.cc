@@ -145,12 +145,12 @@ void read_defer(const Section& section, DeferConfig& config, Diagnostics& findin
   read_words(section, "paths", config.paths, findings);
   const Given one = section.read("body_bytes", config.body_bytes);
   const Given entries = section.read("entries", config.entries);
-  const Given all = section.read("bytes", config.bytes);
+  section.read("bytes", config.bytes);
   section.read("per_second", config.per_second);
   section.read("workers", config.workers);
   section.read("tries", config.tries);
   const Given each = section.read("try_timeout", config.try_timeout);
-  const Given kept = section.read("keep_for", config.keep_for);
+  section.read("keep_for", config.keep_for);
   const Given results = section.read("results", config.results);
   section.read("results_for", config.results_for);
   expect_at_most(section, "body_bytes", one, config.body_bytes, "bytes", config.bytes, KeyKind::bytes,
