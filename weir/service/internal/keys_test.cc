@@ -34,7 +34,7 @@ Flat full() {
           {"bounds.tenant.inflight", "1"},
           {"bounds.tenant.because", "b"},
           {"upstreams.u.url", "'http://a'"},
-          {"upstreams.u.inflight", "50"},
+          {"upstreams.u.inflight", "1000000"},
           {"upstreams.u.because", "b"},
           {"bounds.tenant.rate.limit", "100"},
           {"bounds.tenant.overrides.t.rate.limit", "100"},
