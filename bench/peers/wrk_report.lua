@@ -1,5 +1,13 @@
 -- What wrk has measured, as one line of JSON behind the word "report": its own
--- output rounds, and leaves out errors when there were none.
+-- output rounds, and leaves out errors when there were none. After -- on its
+-- command line: how many requests are sent at once, in one piece.
+function init(args)
+  local depth = tonumber(args[1] or 1)
+  if depth == 1 then return end  -- wrk then asks nobody what to send
+  local text = string.rep(wrk.format(), depth)
+  request = function() return text end
+end
+
 function done(summary, latency, _)
   local errors = summary.errors
   io.write(string.format(

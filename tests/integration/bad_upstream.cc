@@ -153,6 +153,7 @@ std::string BadUpstream::Peer::read_head() {
 }
 
 std::string BadUpstream::Peer::read_bytes(std::size_t count) {
+  if (count == 0) return {};
   std::string bytes;
   while (bytes.size() < count) {
     const std::string more = read_some();

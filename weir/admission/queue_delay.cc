@@ -9,15 +9,14 @@ constexpr double kGaps = 2;
 constexpr double kFilling = 1.1;
 constexpr Duration kDelayTells = 1s;  // after it was last too long
 constexpr double kRowMax = 1024;
+constexpr std::uint32_t kFewSamples = 8;
 }  // namespace
 
 QueueDelayLimiter::QueueDelayLimiter(const Options& options)
     : Limiter(options.range),
       target_(std::clamp(options.objective * 2 / 5, Duration(200us), Duration(5ms))) {}
 
-Duration QueueDelayLimiter::no_load() const {
-  return Duration(static_cast<Duration::rep>(no_load_.known() ? no_load_.value() : lowest_));
-}
+Duration QueueDelayLimiter::no_load() const { return Duration(static_cast<Duration::rep>(usual())); }
 
 void QueueDelayLimiter::step(TimePoint now, const Window& window) {
   count(now, window);
@@ -26,15 +25,34 @@ void QueueDelayLimiter::step(TimePoint now, const Window& window) {
   const Duration allowed = allowed_delay();
   if (delay > allowed) {
     guard_.rest();
+    probe_.stop();
     rising_ = false;
     delay_seen_at_ = now;
     if (now >= shrink_after_) shrink(now, delay, allowed);
   } else if (guarded(now)) {
     rising_ = false;
-    if (const std::optional<double> next = guard_.step(now, window, exact_limit())) set_limit(*next);
-  } else if (2 * std::uint64_t{window.in_flight_peak()} >= limit() && !filling(window)) {
+    follow_throughput(now, window);
+  } else if (2 * std::uint64_t{window.in_flight_peak()} >= limit() && !filling(window) &&
+             !rises_too_far(window)) {
     grow(window);
   }
+}
+
+// First back to the knee in one step, then along it in small ones.
+void QueueDelayLimiter::follow_throughput(TimePoint now, const Window& window) {
+  if (!guard_.active() && !probe_.active()) {
+    probe_.begin(now, usual());  // what was in this window was before it
+    return;
+  }
+  if (!probe_.active()) {
+    const double no_load = no_load_.known() ? no_load_.value() / 1e9 : 0;
+    if (const auto next = guard_.step(now, window, exact_limit(), no_load)) set_limit(*next);
+    return;
+  }
+  if (const std::optional<double> next = probe_.step(now, window, exact_limit())) set_limit(*next);
+  if (probe_.active()) return;
+  if (const std::optional<double> learned = probe_.learned()) no_load_.set(*learned);
+  guard_.step(now, window, exact_limit(), 0);  // begins
 }
 
 void QueueDelayLimiter::count(TimePoint now, const Window& window) {
@@ -81,6 +99,14 @@ void QueueDelayLimiter::grow(const Window& window) {
   set_limit(exact_limit() + (rising_ ? std::max(by, static_cast<double>(window.completed_count())) : by));
 }
 
+// The first rise is quick: it waits where responses say that it may have been enough,
+// until there are enough of them to tell.
+bool QueueDelayLimiter::rises_too_far(const Window& window) const {
+  if (!rising_ || window.completed_count() < kFewSamples || usual() <= 0) return false;
+  const Duration work = window.response_mean() - window.queue_delay_mean();
+  return static_cast<double>(work.count()) > kSlower * usual();
+}
+
 void QueueDelayLimiter::shrink(TimePoint now, Duration delay, Duration allowed) {
   const double too_many = starts_per_ns_ * static_cast<double>((delay - allowed).count());
   set_limit(exact_limit() - std::min(too_many, exact_limit()) / 2);
@@ -89,10 +115,9 @@ void QueueDelayLimiter::shrink(TimePoint now, Duration delay, Duration allowed) 
 
 // Where the queue shows itself the guard would only add its own noise.
 bool QueueDelayLimiter::guarded(TimePoint now) const {
-  if (guard_.active()) return true;
+  if (guard_.active() || probe_.active()) return true;
   if (delay_seen_at_ != TimePoint() && now - delay_seen_at_ < kDelayTells) return false;
-  const double usual = no_load_.known() ? no_load_.value() : lowest_;
-  return usual > 0 && work_.value() > kSlower * usual;
+  return usual() > 0 && work_.value() > kSlower * usual();
 }
 
 // More is admitted than is completed, and not because the limit grew: a limit that

@@ -12,15 +12,18 @@
 //   else       L stays.
 //
 // Once the work itself, without its queue delay, takes kSlower times what it takes
-// without load, and no delay over T was seen for a second, the slope guard (slope_guard.h) has L until it
-// holds nothing back: then L follows measured throughput alone. Response time only says when to measure and
-// never moves L, so that a service which has become slower for good is not shed. What work takes without load
-// is learned only while nothing waits and less than half of L is in use: no drains are forced for it.
+// without load, and no delay over T was seen for a second, measured throughput has L
+// until it holds nothing back: first the probe (knee_probe.h) takes it back to the
+// knee, then the slope guard (slope_guard.h) follows that. Response time says when to
+// measure and how far to go back, and completions whether that stands, so that a
+// service which has become slower for good is not shed. What work takes without load
+// is learned while nothing waits and less than half of L is in use, and by the probe.
 //
 // Increase and target after Breakwater (Cho et al., OSDI 2020); where and why the
 // rest differs: docs/design/limiters.md.
 #pragma once
 
+#include "weir/admission/knee_probe.h"
 #include "weir/admission/limiter.h"
 #include "weir/admission/slope_guard.h"
 
@@ -52,6 +55,10 @@ class QueueDelayLimiter final : public Limiter {
     static constexpr double kSamples = 64;
 
     void add(double value, double samples);
+    void set(double value) {
+      value_ = value;
+      seen_ = kSamples;
+    }
     bool known() const { return seen_ >= kSamples; }
     double value() const { return value_; }
 
@@ -64,13 +71,17 @@ class QueueDelayLimiter final : public Limiter {
   void learn(const Window& window);
   void learn_lowest(double work, double samples);
   void grow(const Window& window);
+  bool rises_too_far(const Window& window) const;
   void shrink(TimePoint now, Duration delay, Duration allowed);
   bool guarded(TimePoint now) const;
+  double usual() const { return no_load_.known() ? no_load_.value() : lowest_; }
+  void follow_throughput(TimePoint now, const Window& window);
   bool filling(const Window& window) const;
   Duration allowed_delay() const;
 
   const Duration target_;
   SlopeGuard guard_;
+  KneeProbe probe_;
   TimePoint shrink_after_ = {};
   TimePoint delay_seen_at_ = {};  // zero: never
   bool rising_ = true;            // no sign of overload since the beginning

@@ -30,16 +30,19 @@ struct Expected {
 };
 
 constexpr Expected kExpected[] = {
-    {"staged", 0.93, 700ms, 2s, 40},
+    {"staged", 0.93, 850ms, 3s, 60},
     {"staged, after", 0.99, 500ms, 1s, 60},
     {"queue", 0.98, 40ms, 100ms, 10},
     {"cold start", 0.98, 65ms, 100ms, 200},
-    {"cold start, shared", 0.98, 100ms, 100ms, 200},
+    {"cold start, shared", 0.98, 100ms, 200ms, 200},
     {"an hour", 0.96, 600ms, 0ms, 15},
-    {"an hour, shared", 0.94, 1s, 5s, 20},
+    {"an hour, shared", 0.96, 1s, 5s, 20},
     {"slower for good", 0.99, 300ms, 500ms, 200},
     {"one lucky response", 0.99, 25ms, 0ms, 80},
-    {"return", 0.99, 20ms, 100ms, 80},
+    {"return", 0.99, 25ms, 100ms, 80},
+    {"gateway, first overload", 0.98, 100ms, 100ms, 30},
+    {"gateway, surge", 0.98, 50ms, 100ms, 30},
+    {"gateway, after the surge", 0.99, 35ms, 100ms, 60},
 };
 
 void PrintTo(const Expected& expected, std::ostream* out) { *out << expected.scenario; }

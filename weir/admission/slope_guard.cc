@@ -12,10 +12,11 @@ constexpr double kDither = 0.15;
 // The base moves by this, twice as much each time that it goes on the same way.
 constexpr double kStrideMin = 0.05;
 constexpr double kStrideMax = 0.1;
+constexpr double kMargin = 1.1;      // above what Little's law says is needed
 constexpr double kSpreadMin = 1e-4;  // of log limit, squared
 }  // namespace
 
-std::optional<double> SlopeGuard::step(TimePoint now, const Window& window, double limit) {
+std::optional<double> SlopeGuard::step(TimePoint now, const Window& window, double limit, double no_load) {
   if (!active_) {
     active_ = true;
     base_ = limit;
@@ -36,7 +37,7 @@ std::optional<double> SlopeGuard::step(TimePoint now, const Window& window, doub
   learn(std::floor(limit), completed_ / seconds(now - began_));
   begin(now);
   high_ = !high_;
-  if (!high_) move_base();
+  if (!high_) move_base(no_load);
   return high_ ? std::max(base_ * (1 + kDither), std::floor(base_) + 1) : base_;
 }
 
@@ -63,13 +64,14 @@ std::optional<double> SlopeGuard::slope() const {
   return covariance / spread / (y_ / weight_);
 }
 
-void SlopeGuard::move_base() {
+void SlopeGuard::move_base(double no_load) {
   const std::optional<double> slope = this->slope();
   if (!slope) return;
   const bool upward = *slope > kSlopeWorthIt;
   stride_ = std::clamp(upward == upward_ ? 2 * stride_ : stride_ / 2, kStrideMin, kStrideMax);
   upward_ = upward;
-  base_ = std::max(1.0, upward ? base_ * (1 + stride_) : base_ / (1 + stride_));
+  const double least = std::max(1.0, kMargin * no_load * y_ / weight_);
+  base_ = upward ? base_ * (1 + stride_) : std::min(base_, std::max(least, base_ / (1 + stride_)));
 }
 
 }  // namespace weir::admission

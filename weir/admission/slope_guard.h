@@ -29,7 +29,10 @@ class SlopeGuard {
   // A window under `limit`; the limit to go on with, where that changes. An epoch
   // in which the limit held back nothing to speak of teaches nothing and ends the
   // guard's work.
-  std::optional<double> step(TimePoint now, const Window& window, double limit);
+  // `no_load`: what the work takes without load, in seconds; 0: not known. The base
+  // is not moved below what completes per second times that: with fewer, as many
+  // could not complete (Little's law), and no epoch need be spent on finding it out.
+  std::optional<double> step(TimePoint now, const Window& window, double limit, double no_load);
   bool active() const { return active_; }
   // The limit was moved for another reason.
   void rest() { active_ = false; }
@@ -46,7 +49,7 @@ class SlopeGuard {
   void learn(double limit, double rate);
   // 0 to about 1; nothing: the limits seen were too much alike.
   std::optional<double> slope() const;
-  void move_base();
+  void move_base(double no_load);
 
   bool active_ = false;
   bool high_ = false;  // this epoch is above the base

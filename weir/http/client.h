@@ -1,5 +1,5 @@
-// An HTTP/1.1 client for one upstream, which keeps connections and streams
-// bodies both ways.
+// An HTTP client for one upstream, over HTTP/1.1 or HTTP/2, which keeps
+// connections and streams bodies both ways.
 //
 //   http::Client client(address, {.pool = {.connections_max = 50}});
 //   http::RequestHead request{.target = "/v1/items"};
@@ -22,6 +22,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "weir/base/clock.h"
@@ -38,16 +39,31 @@
 
 namespace weir::http {
 
+namespace internal {
+class H2ClientExchange;
+class H2ClientPool;
+struct Outgoing;
+}  // namespace internal
+
+// What is spoken with an upstream.
+enum class ClientProtocol : std::uint8_t {
+  http1,
+  http2,      // from the first byte on (RFC 9113 section 3.3); over TLS it must be agreed on
+  automatic,  // what a TLS handshake agrees on; HTTP/1.1 without TLS
+};
+
 inline constexpr std::size_t kReasons = static_cast<std::size_t>(Reason::system) + 1;
 
 // The response to a request that was sent: its head is here, its body comes.
 // Move-only; one task at a time. Read to its end, its connection serves
-// another request when this is destroyed; destroyed before, the connection is
-// closed (unless the rest had arrived).
+// another request when this is destroyed; destroyed before, an HTTP/1
+// connection is closed (unless the rest had arrived), and of an HTTP/2 one only
+// the request's own stream.
 class [[nodiscard]] ClientResponse {
  public:
-  ClientResponse(ClientResponse&&) noexcept = default;
-  ClientResponse& operator=(ClientResponse&&) noexcept = default;
+  ClientResponse(ClientResponse&&) noexcept;
+  ClientResponse& operator=(ClientResponse&&) noexcept;
+  ~ClientResponse();
 
   // Never an interim (1xx) one.
   const ResponseHead& head() const;
@@ -58,13 +74,35 @@ class [[nodiscard]] ClientResponse {
 
  private:
   friend class Client;
-  explicit ClientResponse(ConnectionPool::Lease lease) : lease_(std::move(lease)) {}
+  explicit ClientResponse(ConnectionPool::Lease lease);
+  explicit ClientResponse(std::unique_ptr<internal::H2ClientExchange> exchange);
 
-  ConnectionPool::Lease lease_;
+  ConnectionPool::Lease lease_;                           // over HTTP/1
+  std::unique_ptr<internal::H2ClientExchange> exchange_;  // over HTTP/2
 };
 
 class Client {
  public:
+  // What matters over HTTP/2 alone. Connections there are also bounded, kept and
+  // swept as `pool` says.
+  struct Http2 {
+    // A connection carries many requests: more than a few are for upstreams that
+    // allow few streams on each. At least 1.
+    std::uint32_t connections_max = 8;
+    // Requests on one connection; fewer where the upstream allows fewer. What most
+    // servers allow. At least 1.
+    std::uint32_t streams_max = 100;
+    // What a response may send before it is read: so much memory for each. Envoy's
+    // advice for the edge. At least 1 KiB.
+    Bytes stream_window = kibibytes(64);
+    // While requests wait and nothing has come for so long, the upstream is asked
+    // whether it is there, and has so long to answer before the connection is
+    // given up. A deadline of a request is for the request; this is for what
+    // vanished without a word.
+    Duration ping_after = 30s;
+    Duration ping_timeout = 10s;
+  };
+
   struct Options {
     // How many connections, and for how long.
     ConnectionPool::Options pool = {};
@@ -83,20 +121,32 @@ class Client {
     // The largest piece of a body that is handed out; one buffer for each
     // connection. At least 1 KiB.
     Bytes read_buffer = kibibytes(16);
+    // Over TLS, `tls` offers "h2" by ALPN where this allows HTTP/2.
+    ClientProtocol protocol = ClientProtocol::http1;
+    Http2 http2 = {};
   };
 
   // Counts since construction; a snapshot whose fields may be a moment apart.
   struct Stats {
     std::uint64_t connects;  // that succeeded
     std::array<std::uint64_t, kReasons> connects_failed;
-    std::uint64_t retries;  // on a new connection, after a stale one
+    std::uint64_t retries;  // after a stale connection, or of what the upstream had not begun with
     ConnectionPool::Stats pool;
+    // Over HTTP/2; `pool` then counts nothing.
+    struct {
+      std::uint64_t connections;  // open
+      std::uint64_t streams;      // requests in flight
+      std::uint64_t reuses;
+      std::uint64_t refusals;  // at_limit
+      std::array<std::uint64_t, kCloseCauses> closed;
+    } http2;
     std::uint64_t connects_failed_for(Reason reason) const {
       return connects_failed[static_cast<std::size_t>(reason)];
     }
   };
 
   Client(const net::SocketAddress& upstream, const Options& options);
+  ~Client();
 
   // Sends the request and returns when the head of its response is complete.
   // `body` null: there is none. Host is added if it is missing. The framing is
@@ -112,7 +162,10 @@ class Client {
   //
   // A reused connection that proves closed before a byte of the response has
   // come is replaced by a new one, once, when there is no body and the method
-  // is idempotent (RFC 9110 section 9.2.2). Nothing else is tried again.
+  // is idempotent (RFC 9110 section 9.2.2). Over HTTP/2 also what the upstream
+  // says it has not begun with (REFUSED_STREAM, GOAWAY) is sent again, twice at
+  // most, whatever the method, while its body is not read beyond the first
+  // piece. Nothing else is tried again.
   //
   // Errors:
   //   disconnected  refused, reset, timed_out (connect), closed (before the
@@ -120,16 +173,21 @@ class Client {
   //   invalid       certificate, handshake: TLS with the upstream, see Socket;
   //                 malformed, too_large: the response; `where` is the
   //                 refusal's label. Or the request: `where` says "request"
-  //   unsupported   CONNECT
-  //   overloaded    at_limit (connections_max), system (descriptors, ports)
+  //   unsupported   CONNECT; "HTTP/2", "HTTP/1.1": a TLS handshake agreed on the
+  //                 other
+  //   overloaded    at_limit (connections_max; over HTTP/2 also the upstream's
+  //                 REFUSED_STREAM), throttled (its ENHANCE_YOUR_CALM), system
+  //                 (descriptors, ports)
   //   internal      the body is not as long as it announced
   //   deadline, cancelled, and the errors of `body`
-  // Cancellation: the connection is closed; the upstream may have the request.
+  // Cancellation: the connection is closed, over HTTP/2 the stream reset; the
+  // upstream may have the request.
   core::task<Result<ClientResponse>> send(core::Context& context, const RequestHead& request,
                                           BodySource* body = nullptr);
 
   // Opens one more connection, which then is idle: the first requests need not
-  // wait for theirs. One beyond `pool.idle_max` displaces the oldest.
+  // wait for theirs (over HTTP/2, one more only where the others have no room).
+  // One beyond `pool.idle_max` displaces the oldest.
   // Errors: disconnected, overloaded, deadline, cancelled; as send().
   // Cancellation: it is not opened.
   core::task<Result<>> open_idle(core::Context& context);
@@ -143,7 +201,7 @@ class Client {
     pool_.resize(connections_max, idle_max);
   }
   // For a shutdown that waits for nothing. Later requests open new ones.
-  void close_idle() { pool_.close_idle(); }
+  void close_idle();
 
   const net::SocketAddress& upstream() const { return upstream_; }
   const Options& options() const { return options_; }
@@ -152,12 +210,21 @@ class Client {
  private:
   core::task<Result<net::Socket>> connect(core::Context& context);
   core::task<Result<>> open(core::Context& context, ConnectionPool::Lease& lease);
+  void fill(ConnectionPool::Lease& lease, net::Socket socket);
+  core::task<Result<ClientResponse>> send_http1(core::Context& context, const internal::Outgoing& request,
+                                                ConnectionPool::Lease lease);
+  core::task<Result<ClientResponse>> send_http2(core::Context& context, const internal::Outgoing& request);
+  struct Http2Calls;
 
   const net::SocketAddress upstream_;
   const std::string server_name_;  // for TLS
   const std::string authority_;    // for Host
   const Options options_;
   ConnectionPool pool_;
+  const std::unique_ptr<internal::H2ClientPool> http2_;  // null: never spoken
+  // By the last connection, where the protocol is automatic. Relaxed: a hint of
+  // what to be prepared for, and whoever connects finds out.
+  std::atomic<bool> agreed_on_http1_{false};
   // Counters are relaxed: they order nothing.
   std::atomic<std::uint64_t> connects_{0};
   std::array<std::atomic<std::uint64_t>, kReasons> connects_failed_{};

@@ -22,6 +22,17 @@ constexpr std::array<bool, 256> make_token_characters() {
 }
 constexpr std::array<bool, 256> kTokenCharacters = make_token_characters();
 
+constexpr bool is_control(char c) {
+  return (static_cast<unsigned char>(c) < ' ' && c != '\t') || c == '\x7f';
+}
+
+// Hardly ever. Without a way out of the loop, so that it goes by many at once.
+bool has_control(std::string_view text) {
+  bool found = false;
+  for (const char c : text) found |= is_control(c);
+  return found;
+}
+
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
   while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
@@ -57,11 +68,19 @@ bool Headers::add(std::string_view name, std::string_view value) {
   begin_field();
   append_name(name);
   append_value(value);
-  const std::size_t value_at = arena_.size() - value.size();
-  for (std::size_t i = value_at; i < arena_.size(); ++i) {
-    const auto c = static_cast<unsigned char>(arena_[i]);
-    if ((c < ' ' && c != '\t') || c == 0x7f) arena_[i] = ' ';
-  }
+  if (has_control(value)) std::replace_if(arena_.end() - std::ssize(value), arena_.end(), is_control, ' ');
+  end_field();
+  return true;
+}
+
+bool Headers::copy(const Headers& from, std::size_t index) {
+  const Field field = from[index];
+  if (&from == this) return add(field.name, field.value);
+  if (fields_.size() >= kFieldsMax) return false;
+  if (arena_.size() + field.name.size() + field.value.size() > kBytesMax) return false;
+  begin_field();
+  append_name(field.name);
+  append_value(field.value);
   end_field();
   return true;
 }
@@ -76,7 +95,7 @@ bool Headers::set(std::string_view name, std::string_view value) {
 std::size_t Headers::remove(std::string_view name) {
   // The text stays in the arena until clear(): moving it would cost more.
   return std::erase_if(fields_, [&](const Place& place) {
-    if (!equals_ignoring_case(view(place).name, name)) return false;
+    if (place.name_size != name.size() || !equals_ignoring_case(view(place).name, name)) return false;
     wire_bytes_ -= place.name_size + place.value_size + kSeparators;
     return true;
   });
@@ -86,6 +105,11 @@ void Headers::clear() {
   arena_.clear();
   fields_.clear();
   wire_bytes_ = 0;
+}
+
+void Headers::reserve(std::size_t fields, std::size_t bytes) {
+  fields_.reserve(std::min(fields, kFieldsMax));
+  arena_.reserve(std::min(bytes, kBytesMax));
 }
 
 void Headers::shrink(std::size_t bytes) {
@@ -104,14 +128,18 @@ std::optional<std::string_view> Headers::get(std::string_view name) const {
 
 std::vector<std::string_view> Headers::get_all(std::string_view name) const {
   std::vector<std::string_view> values;
-  for (const Field field : *this) {
+  for (const Place& place : fields_) {
+    if (place.name_size != name.size()) continue;
+    const Field field = view(place);
     if (equals_ignoring_case(field.name, name)) values.push_back(field.value);
   }
   return values;
 }
 
 bool Headers::has_token(std::string_view name, std::string_view token) const {
-  for (const Field field : *this) {
+  for (const Place& place : fields_) {
+    if (place.name_size != name.size()) continue;
+    const Field field = view(place);
     if (!equals_ignoring_case(field.name, name)) continue;
     std::string_view rest = field.value;
     while (!rest.empty()) {

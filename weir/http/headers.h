@@ -43,12 +43,17 @@ class Headers {
   // end its line; blanks around it are dropped. False, and nothing is added,
   // when `name` is no token or the Headers is full.
   bool add(std::string_view name, std::string_view value);
+  // Appends a field of another Headers, which was checked when that took it.
+  // False, and nothing is added, when this one is full.
+  bool copy(const Headers& from, std::size_t index);
   // As add(), in place of all fields of that name.
   bool set(std::string_view name, std::string_view value);
   // How many there were.
   std::size_t remove(std::string_view name);
   // Keeps the memory.
   void clear();
+  // Room for so many fields, of so many bytes of names and values together.
+  void reserve(std::size_t fields, std::size_t bytes);
   // Gives back what a clear()ed one holds above `bytes`.
   void shrink(std::size_t bytes);
 

@@ -65,6 +65,23 @@ TEST(Headers, LetsNoValueEndItsLine) {
   EXPECT_EQ(written.find('\0'), std::string::npos);
 }
 
+TEST(Headers, CopiesFieldsOfOthersAndOfItsOwn) {
+  Headers from;
+  from.add("A", "1");
+  from.add("Bee", "two words");
+  Headers to;
+  to.reserve(3, 64);
+  EXPECT_TRUE(to.copy(from, 1));
+  EXPECT_TRUE(to.copy(from, 0));
+  EXPECT_TRUE(to.copy(to, 0));
+  std::string written;
+  to.append_to(written);
+  EXPECT_EQ(written, "Bee: two words\r\nA: 1\r\nBee: two words\r\n");
+  EXPECT_EQ(to.bytes(), written.size());
+  while (to.size() < Headers::kFieldsMax) ASSERT_TRUE(to.copy(from, 0));
+  EXPECT_FALSE(to.copy(from, 0));
+}
+
 TEST(Headers, RefusesWhatIsNoName) {
   Headers headers;
   for (const std::string_view name : {"", "a b", "a:", "a\r", "\xe9"}) {

@@ -64,6 +64,7 @@ TEST(SocketAddress, ItsPartsAreThere) {
   EXPECT_EQ(v4.host(), "10.1.2.3");
   EXPECT_EQ(v4.port(), 8080);
   EXPECT_EQ(v4.native_size(), sizeof(sockaddr_in));
+  EXPECT_EQ(SocketAddress::parse("255.255.255.255:1")->host(), "255.255.255.255");
   EXPECT_EQ(SocketAddress().to_string(), "0.0.0.0:0");
 }
 

@@ -6,6 +6,10 @@
 namespace weir::service {
 namespace {
 
+// What a head that crosses usually gets more, so that it is allocated once.
+constexpr std::size_t kFieldsAdded = 6;
+constexpr std::size_t kBytesAdded = 256;
+
 constexpr std::array<std::string_view, 9> kHopByHop{
     "connection", "keep-alive",        "proxy-connection", "proxy-authenticate", "proxy-authorization", "te",
     "trailer",    "transfer-encoding", "upgrade"};
@@ -15,6 +19,16 @@ bool is_hop_by_hop(std::string_view name) {
   return std::ranges::any_of(kHopByHop, [name](std::string_view hop) {
     return hop.size() == name.size() && (name[0] | 0x20) == hop[0] && http::equals_ignoring_case(hop, name);
   });
+}
+
+// Whether a Connection field lists more than how long the connection stays, as
+// nearly none does.
+bool names_fields(const http::Headers& headers) {
+  const auto first = headers.get("connection");
+  if (!first) return false;
+  const bool plain =
+      http::equals_ignoring_case(*first, "keep-alive") || http::equals_ignoring_case(*first, "close");
+  return !plain || headers.get_all("connection").size() > 1;
 }
 
 // `address` as RFC 7239 wants a node: an IPv6 address in brackets and quotes.
@@ -29,6 +43,10 @@ void append_node(const net::SocketAddress& peer, std::string& out) {
 
 // Adds `value` to the field, after what the client sent of it.
 void append_to_list(http::Headers& headers, std::string_view name, std::string_view value) {
+  if (!headers.get(name)) {
+    headers.add(name, value);
+    return;
+  }
   std::string joined;
   for (const std::string_view earlier : headers.get_all(name)) joined.append(earlier).append(", ");
   joined.append(value);
@@ -40,12 +58,14 @@ void append_to_list(http::Headers& headers, std::string_view name, std::string_v
 Forwarding::Forwarding(std::string_view pseudonym) : pseudonym_(pseudonym) {}
 
 void Forwarding::copy_end_to_end(const http::Headers& in, http::Headers& out) const {
-  const bool names_others = in.get("connection").has_value();
-  for (const auto [name, value] : in) {
+  const bool names_others = names_fields(in);
+  out.reserve(in.size() + kFieldsAdded, in.bytes() + kBytesAdded);
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    const std::string_view name = in[i].name;
     if (is_hop_by_hop(name)) continue;
     // A sender that lists an end-to-end field in Connection takes it off here.
     if (names_others && in.has_token("connection", name)) continue;
-    out.add(name, value);
+    out.copy(in, i);
   }
 }
 

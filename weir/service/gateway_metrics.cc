@@ -182,11 +182,14 @@ void expose_layers(const Upstream& upstream, observe::Exposition& page) {
 
 }  // namespace
 
+void expose_admission(const GatewayAdmission& admission, observe::Exposition& page) {
+  expose_class(admission.all(), page);
+  if (const bounds::Budget* tiers = admission.tiers()) expose_tiers(*tiers, admission.tier_names(), page);
+  if (const admission::MemoryGuard* memory = admission.memory()) expose_memory(*memory, page);
+}
+
 void expose_gateway(const Gateway& gateway, observe::Exposition& page) {
-  expose_class(gateway.admission().all(), page);
-  if (const bounds::Budget* tiers = gateway.admission().tiers())
-    expose_tiers(*tiers, gateway.admission().tier_names(), page);
-  if (const admission::MemoryGuard* memory = gateway.admission().memory()) expose_memory(*memory, page);
+  expose_admission(gateway.admission(), page);
   expose_route(gateway.unrouted(), page);
   const auto& upstreams = gateway.upstreams();
   for (const auto& upstream : upstreams) expose_route(upstream->stats(), page);

@@ -1,7 +1,6 @@
 #include "weir/service/gateway_server.h"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
@@ -22,11 +21,13 @@
 #include "weir/net/listener.h"
 #include "weir/service/admin.h"
 #include "weir/service/demo_upstream.h"
+#include "weir/service/descriptors.h"
 #include "weir/service/endpoint.h"
 #include "weir/service/footprint.h"
 #include "weir/service/gateway.h"
 #include "weir/service/gateway_metrics.h"
 #include "weir/service/reload.h"
+#include "weir/service/server_options.h"
 
 namespace weir::service {
 namespace {
@@ -60,25 +61,6 @@ std::optional<Addresses> resolve_upstreams(const GatewayConfig& config, const Ga
   }
   if (!complete) return std::nullopt;
   return addresses;
-}
-
-// Every connection in and out is a descriptor; the soft limit is often 1,024.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-http::Server::Options server_options(const ServerConfig& config) {
-  http::Server::Options options;
-  options.request = {.head = config.header_bytes,
-                     .fields = config.headers,
-                     .target = config.target_bytes,
-                     .body = config.body_bytes};
-  options.header_timeout = config.header_timeout;
-  options.idle_timeout = config.idle_timeout;
-  return options;
 }
 
 std::uint64_t total_inflight(const GatewayConfig& config) {

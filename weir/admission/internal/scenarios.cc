@@ -17,6 +17,7 @@ namespace weir::admission::internal {
 namespace {
 
 constexpr Discipline kShared = Discipline::sharing;
+constexpr Discipline kHidden = Discipline::hidden;
 
 const std::array kScenarios{
     Scenario{"staged",
@@ -90,6 +91,36 @@ const std::array kScenarios{
         40s,
         1000,
         20ms},
+    Scenario{
+        "gateway, first overload",
+        "20 workers of 20 ms behind another service, at nine tenths of what they can do and then at twice "
+        "that; judged from then",
+        {.discipline = kHidden,
+         .servers = 20,
+         .exponential = false,
+         .phases = {{10s, 900, 20ms}, {15s, 2000, 20ms}}},
+        10s,
+        25s,
+        1000},
+    Scenario{"gateway, surge",
+             "the same at half of what they can do and then at five times",
+             {.discipline = kHidden,
+              .servers = 20,
+              .exponential = false,
+              .phases = {{10s, 500, 20ms}, {30s, 5000, 20ms}, {5s, 500, 20ms}}},
+             10s,
+             40s,
+             1000},
+    Scenario{"gateway, after the surge",
+             "the same, when it is half again",
+             {.discipline = kHidden,
+              .servers = 20,
+              .exponential = false,
+              .phases = {{10s, 500, 20ms}, {30s, 5000, 20ms}, {5s, 500, 20ms}}},
+             40s,
+             45s,
+             1000,
+             30ms},
 };
 
 const std::array kContestants{

@@ -49,7 +49,7 @@ class SimulatedServer {
   // How much of its own time passes in a nanosecond.
   double speed() const {
     const double running = static_cast<double>(running_.size());
-    return plan_.discipline == Discipline::fifo ? 1 : std::min(1.0, plan_.servers / running);
+    return plan_.discipline == Discipline::sharing ? std::min(1.0, plan_.servers / running) : 1;
   }
 
   // The rate may change before the next arrival: the rest of the way is then gone
@@ -97,6 +97,7 @@ class SimulatedServer {
     while (!waiting_.empty() && in_flight() < limiter_.limit()) {
       backlog_.push_back({.arrived = waiting_.front(), .admitted = now_});
       waiting_.pop_front();
+      if (plan_.discipline == Discipline::hidden) window_.started({.in_flight = in_flight()});
       start();
     }
     if (waiting_.empty()) return;
@@ -108,7 +109,9 @@ class SimulatedServer {
     while (!backlog_.empty() &&
            (plan_.discipline == Discipline::sharing || running_.size() < plan_.servers)) {
       Job job = backlog_.front();
-      window_.started({.queue_delay = now_ - job.admitted, .in_flight = in_flight()});
+      if (plan_.discipline != Discipline::hidden) {
+        window_.started({.queue_delay = now_ - job.admitted, .in_flight = in_flight()});
+      }
       backlog_.pop_front();
       job.due = server_time_ + service_time();
       running_.push(job);

@@ -18,6 +18,7 @@ namespace weir::admission::internal {
 enum class Discipline : std::uint8_t {
   fifo,     // what is admitted waits for a server: a queue delay that is seen
   sharing,  // it runs at once, the slower the more there are: none is
+  hidden,   // it waits for a server behind another service: a delay that is not seen
 };
 
 struct Phase {

@@ -16,16 +16,6 @@ constexpr std::size_t kBurst = 256 << 10;
 // What a connection keeps of a head's memory from one request to the next.
 constexpr std::size_t kHeadKeptMax = 16 << 10;
 
-bool is_framing(std::string_view name) {
-  return (name.size() == 14 && equals_ignoring_case(name, "content-length")) ||
-         (name.size() == 17 && equals_ignoring_case(name, "transfer-encoding"));
-}
-
-// Methods that anticipate content say so when there is none (RFC 9110 section 8.6).
-bool expects_content(std::string_view method) {
-  return method == "POST" || method == "PUT" || method == "PATCH";
-}
-
 void append_number(std::string& out, std::uint64_t number, int base) {
   std::array<char, 20> digits;
   const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), number, base);
@@ -33,6 +23,15 @@ void append_number(std::string& out, std::uint64_t number, int base) {
 }
 
 }  // namespace
+
+bool is_framing(std::string_view name) {
+  return (name.size() == 14 && equals_ignoring_case(name, "content-length")) ||
+         (name.size() == 17 && equals_ignoring_case(name, "transfer-encoding"));
+}
+
+bool expects_content(std::string_view method) {
+  return method == "POST" || method == "PUT" || method == "PATCH";
+}
 
 Result<> check_request(const RequestHead& request) {
   if (request.method == "CONNECT") return fail(ErrorKind::unsupported, Reason::none, "request");

@@ -26,6 +26,12 @@ namespace weir::http::internal {
 // stay within its line), unsupported (CONNECT).
 Result<> check_request(const RequestHead& request);
 
+// Fields that frame a message, which are the sender's alone.
+bool is_framing(std::string_view name);
+// Whether a request of this method says so when it has no content (RFC 9110
+// section 8.6).
+bool expects_content(std::string_view method);
+
 // What is to be sent. All of it outlives the sending.
 struct Outgoing {
   const RequestHead& head;

@@ -1,0 +1,19 @@
+#include "weir/service/admitted_handler.h"
+
+#include "weir/service/admission_reply.h"
+
+namespace weir::service {
+
+core::task<void> AdmittedHandler::handle(http::Exchange& exchange) {
+  Result<admission::Admitted> admitted = co_await admission_.ask(exchange.context(), exchange.request());
+  if (!admitted) {
+    if (exchange.context().cancelled()) co_return;  // nobody is there to be answered
+    co_await send_refusal(exchange, admission_refusal(admission_, admitted.error()));
+    co_return;
+  }
+  co_await inner_.handle(exchange);
+  const bool gone = exchange.context().cancelled();
+  admitted->complete(gone ? admission::Outcome::abandoned : admission::Outcome::completed);
+}
+
+}  // namespace weir::service

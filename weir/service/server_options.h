@@ -1,0 +1,11 @@
+// What a server takes from its clients, as the configuration has it.
+#pragma once
+
+#include "weir/http/server.h"
+#include "weir/service/config.h"
+
+namespace weir::service {
+
+http::Server::Options server_options(const ServerConfig& config);
+
+}  // namespace weir::service
