@@ -32,12 +32,6 @@ until_holding() {
   done
 }
 
-# what_held <process> <first source>: waits for its end; its line of JSON.
-what_held() {
-  wait "$1" || failed=1
-  sed -n '/^{/p' "$bench_dir/hold-$2.out"
-}
-
 # report_held <result>: a table, and where it is wanted a line of JSON.
 report_held() {
   {
@@ -65,7 +59,10 @@ hold_on() {
   for ((i = 0; i < count; i++)); do until_holding "${holders[$i]}" $((1 + i * 1000)); done
   user_after=$(anonymous_kib "${servers[@]}")
   kernel_after=$(kernel_kib)
-  for ((i = 0; i < count; i++)); do held_lines+=("$(what_held "${holders[$i]}" $((1 + i * 1000)))"); done
+  for ((i = 0; i < count; i++)); do
+    wait "${holders[$i]}" || failed=1
+    held_lines+=("$(sed -n '/^{/p' "$bench_dir/hold-$((1 + i * 1000)).out")")
+  done
   printf '%s\n' "${held_lines[@]}" | jq -sc --arg side "$side" --argjson processes "${#servers[@]}" \
     --argjson user $((user_after - user_before)) --argjson kernel $((kernel_after - kernel_before)) '
     {side: $side, processes: $processes, asked: (map(.asked) | add), answered: (map(.answered) | add),

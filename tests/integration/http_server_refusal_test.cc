@@ -31,7 +31,6 @@ const std::vector<Bad>& bad_requests() {
       {"BREW / HTTP/1.1\r\nHost: a\r\n\r\n", method},
       {"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", method},
       {"GET / HTTP/3.0\r\nHost: a\r\n\r\n", version},
-      {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", version},
       {"GET nowhere HTTP/1.1\r\nHost: a\r\n\r\n", target},
       {"GET /" + std::string(9000, 'x') + " HTTP/1.1\r\nHost: a\r\n\r\n", target_too_long},
       {"GET / HTTP/1.1\r\nHost: a\r\nX y\r\n\r\n", field},

@@ -43,6 +43,7 @@ void LoadTargetOptions::add(CLI::App& verb) {
   verb.add_option("--open-ahead", open_ahead_,
                   "Connections that are open before the first request [what comes due in 10ms]")
       ->check(CLI::Range(0u, 1'000'000u));
+  verb.add_flag("--http2", http2_, "HTTP/2 from the first byte on: requests share connections");
   add_duration(verb, "--timeout", timeout_, "Of a request, from when it was sent [10s]");
   add_duration(verb, "--timely", timely_, "How late a request may be sent [1ms]");
   verb.add_option("--seed", seed_, "Of all that is random")->capture_default_str();
@@ -86,6 +87,7 @@ void LoadTargetOptions::apply(load::LoadOptions& load) const {
   load.mix = mix(target.target);
   load.inflight_max = inflight_max_;
   load.open_ahead = open_ahead_;
+  load.http2 = http2_;
   load.timeout = timeout_;
   load.timely = timely_;
   load.seed = seed_;

@@ -35,6 +35,7 @@ class LoadTargetOptions {
   std::string body_file_;
   std::uint32_t inflight_max_ = load::LoadOptions{.mix = load::RequestMix({{}})}.inflight_max;
   std::optional<std::uint32_t> open_ahead_;
+  bool http2_ = false;
   Duration timeout_ = 10s;
   Duration timely_ = 1ms;
   std::uint64_t seed_ = 1;

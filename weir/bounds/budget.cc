@@ -154,9 +154,10 @@ Budget::Line& Budget::line(Tier tier) const {
 }
 
 // What the line may take of what is free: not what others keep for themselves.
-std::uint64_t Budget::room_locked(const Line& line) const {
+std::uint64_t Budget::room_locked(const Line& line, bool borrows) const {
   std::uint64_t taken = in_use_;
-  const TimePoint now = claims_until_ == TimePoint() ? TimePoint() : core::now();
+  // A claim is against those who borrow, not against who asks for its own.
+  const TimePoint now = claims_until_ == TimePoint() || !borrows ? kNever : core::now();
   for (const auto& other : lines_) {
     if (other.get() != &line && keeps_locked(*other, now)) taken += other->unused();
   }
@@ -174,7 +175,8 @@ bool Budget::owed_locked(const Line& line, std::uint64_t weight) const {
 
 // Takes the units if the rules allow it; `waited`: its turn has come.
 bool Budget::admit_locked(Line& line, std::uint64_t weight, bool waited) {
-  if (line.in_use + weight > line.limit || room_locked(line) < weight) return false;
+  if (line.in_use + weight > line.limit || room_locked(line, !owed_locked(line, weight)) < weight)
+    return false;
   if (!waited && !line.waiters.empty()) return false;
   // Nobody overtakes who is owed; and who borrows overtakes nobody.
   if (!waited && next_locked(true) != nullptr) return false;

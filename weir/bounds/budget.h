@@ -135,7 +135,7 @@ class Budget final : private LedgerEntry {
   class Line;
 
   static std::expected<void, std::string> verify_numbers(const Options& options);
-  std::uint64_t room_locked(const Line& line) const;
+  std::uint64_t room_locked(const Line& line, bool borrows) const;
   bool keeps_locked(const Line& line, TimePoint now) const;
   bool owed_locked(const Line& line, std::uint64_t weight) const;
   bool admit_locked(Line& line, std::uint64_t weight, bool waited);

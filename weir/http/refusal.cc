@@ -38,6 +38,13 @@ constexpr std::array<Row, kRefusals> kTable{{
     {Refusal::no_reply, {500, "no_reply", "the request was left without a reply"}},
     {Refusal::connection_limit, {503, "connection_limit", "as many connections are open as may be"}},
     {Refusal::plain_text, {400, "plain_text", "TLS is spoken here: https"}},
+    {Refusal::h2_protocol, {400, "h2_protocol", "this is against the rules of HTTP/2"}},
+    {Refusal::h2_stream_limit, {503, "h2_stream_limit", "as many requests of this connection run as may"}},
+    {Refusal::h2_reset_flood, {429, "h2_reset_flood", "too many streams of this connection were reset"}},
+    {Refusal::h2_continuation_flood, {431, "h2_continuation_flood", "a head came in too many frames"}},
+    {Refusal::h2_header_flood, {431, "h2_header_flood", "a head is far longer than allowed"}},
+    {Refusal::h2_frame_flood, {429, "h2_frame_flood", "too many frames that ask for nothing"}},
+    {Refusal::h2_window_stall, {408, "h2_window_stall", "the reply was not taken in time"}},
 }};
 
 constexpr bool in_order() {

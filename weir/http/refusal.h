@@ -42,9 +42,19 @@ enum class Refusal : std::uint8_t {
   no_reply,        // it returned without one
   connection_limit,
   plain_text,  // clear text where TLS is spoken; answered in clear text
+
+  // HTTP/2's. The client is told by RST_STREAM or GOAWAY, not by the status,
+  // which is what the same would get on HTTP/1.
+  h2_protocol,            // frames, or a message, against RFC 9113
+  h2_stream_limit,        // as many handlers run for this connection as may
+  h2_reset_flood,         // streams begun and reset, again and again
+  h2_continuation_flood,  // a head in too many frames
+  h2_header_flood,        // a head far beyond what is allowed, which 431 does not stop
+  h2_frame_flood,         // frames that ask for nothing
+  h2_window_stall,        // a reply for which the client opens no window
 };
 
-inline constexpr std::size_t kRefusals = static_cast<std::size_t>(Refusal::plain_text) + 1;
+inline constexpr std::size_t kRefusals = static_cast<std::size_t>(Refusal::h2_window_stall) + 1;
 
 struct RefusalFacts {
   int status;                // what a server answers; 0 for `none`

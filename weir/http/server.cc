@@ -146,6 +146,7 @@ Server::Stats Server::stats() const {
     stats.connections_accepted += accepted;
     stats.connections_open += accepted - ended;
     stats.connections_idle_closed += counters.connections_idle_closed.get();
+    stats.connections_http2 += counters.connections_http2.get();
     stats.requests += counters.requests.get();
     stats.requests_abandoned += counters.requests_abandoned.get();
     stats.replies += counters.replies.get();

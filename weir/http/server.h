@@ -1,4 +1,4 @@
-// An HTTP/1.1 server: connections in, exchanges out to a Handler.
+// A server of HTTP/1.1 and HTTP/2: connections in, exchanges out to a Handler.
 //
 //   class Hello final : public http::Handler {
 //     core::task<void> handle(http::Exchange& exchange) override {
@@ -13,7 +13,8 @@
 //   ... co_await server.serve(ctx, std::move(listeners)); ...   // until drain() has let all go
 //
 // Each connection is one task that holds a permit of `connections` and calls
-// the handler for one request after the other. Keep-alive, HEAD, 100-continue,
+// the handler for one request after the other; on HTTP/2 each request is a task
+// of its own, as many at once as Options::Http2 has it. Keep-alive, HEAD, 100-continue,
 // pipelining in order, Date, and what is left of an unread body are the
 // server's business.
 //
@@ -103,6 +104,28 @@ class Server {
     // Then the reply says Connection: close. So that a long-lived client is
     // spread anew over listeners and instances from time to time. 0: as 1.
     std::uint64_t requests_per_connection_max = 100'000;
+    // HTTP/2, on a clear connection by prior knowledge.
+    struct Http2 {
+      // Of one connection at once, and as many handlers. What Envoy advises at
+      // the edge. 0: HTTP/2 is not spoken.
+      std::uint32_t streams_max = 100;
+      // What a client may send ahead of the handlers: for one stream, and in all.
+      // Envoy's advice too. Not below 64 KiB, which every client begins with.
+      Bytes stream_window = kibibytes(64);
+      Bytes connection_window = mebibytes(1);
+      // Streams that the client resets, or has us reset, in a row; a tenth as many
+      // each second is added, and half of one for each reply. 0: the first is one
+      // too many.
+      std::uint32_t resets_max = 200;
+      // Frames that ask for nothing (PING, SETTINGS, PRIORITY, empty DATA, ...) in
+      // a row; a tenth each second is added, 10 for each request, and one for each
+      // KiB of a body, either way.
+      std::uint32_t idle_frames_max = 1000;
+      // Then it goes away in good order, so that clients are spread anew. 0: it
+      // serves what it began with.
+      Duration connection_age_max = 3600s;
+    } http2 = {};
+
     // Refused connections that are told so at the same time; more are closed
     // without a word. Each holds a descriptor and a task for as long as it
     // lingers. 0: none is told.
@@ -114,6 +137,7 @@ class Server {
     std::uint64_t connections_accepted;  // refused ones not among them
     std::uint64_t connections_open;
     std::uint64_t connections_idle_closed;  // idle for too long, or by drain()
+    std::uint64_t connections_http2;        // of those accepted
     std::uint64_t requests;                 // heads that were complete
     std::uint64_t requests_abandoned;       // the client was gone before a reply was begun
     std::uint64_t replies;                  // complete, those of refusals too

@@ -13,7 +13,8 @@
 // Closed loop, to compare with tools that know nothing else: as many requests
 // as there are connections, each sent when the one before it has ended.
 //
-// HTTP/1.1: a request in flight takes a connection; they are kept.
+// Over HTTP/1.1 a request in flight takes a connection; they are kept. Over
+// HTTP/2 requests share them.
 #pragma once
 
 #include <cstdint>
@@ -51,6 +52,9 @@ struct LoadOptions {
   Duration timely = 1ms;   // sent so soon after it was due, a request is timely
   Duration interval = 1s;  // of what is told while it runs; at least 10 ms
   std::uint64_t seed = 1;  // of what the mix chooses
+  // HTTP/2 from the first byte on: requests share connections, as many on each as
+  // the server allows, 100 at most.
+  bool http2 = false;
 };
 
 // An interval of a run, longer where a very long one would have too many: what ended in it.

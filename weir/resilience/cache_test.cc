@@ -169,6 +169,7 @@ TEST_F(CacheTest, OtherTimesAndAnotherRoomCountForWhatIsHere) {
     (void)co_await core::sleep_for(context, 2s);
     co_await expect(context, "c", 1, Freshness::stale);
     co_await expect(context, "a", 2);
+    (void)co_await core::sleep_for(context, 200ms);
     pages_->adjust({.entries_max = 9, .fresh_for = 1h});
     co_await expect(context, "c", 2, Freshness::fresh);
   });

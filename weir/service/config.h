@@ -147,6 +147,7 @@ struct UpstreamConfig {
   // permit for so long when the upstream hangs.
   Duration timeout = 10s;
   ConnectionsConfig connections;
+  UpstreamProtocol protocol = UpstreamProtocol::http1;
   std::string because;
   LimiterConfig limiter = {};  // what moves `inflight`
   QueueConfig queue = {};      // where requests wait for it; they hold the gateway's own meanwhile

@@ -228,6 +228,8 @@ void Comparison::upstream(const UpstreamConfig& from, const UpstreamConfig& to) 
   value(prefix + "url", from.url, to.url, Moves::no);
   value(prefix + "inflight", from.inflight, to.inflight, Moves::yes);
   value(prefix + "timeout", from.timeout, to.timeout, Moves::yes);
+  value(prefix + "protocol", std::string(to_string(from.protocol)), std::string(to_string(to.protocol)),
+        Moves::no);
   value(prefix + "because", from.because, to.because, Moves::yes);
   const std::string connections = prefix + "connections.";
   const ConnectionsConfig& a = from.connections;

@@ -73,6 +73,11 @@ TEST(ConfigLayers, WordsThatAreNone) {
       ElementsAre(
           "6:58: error: bounds.priority.classes.gold.level is \"urgent\", which is none of its words; "
           "one of sheddable, low, normal, high, critical"));
+  EXPECT_THAT(of_layers(", protocol: spdy"),
+              ElementsAre("8:74: error: upstreams.u.protocol is \"spdy\", which is none of its words; one of "
+                          "http1, http2, auto"));
+  EXPECT_THAT(of_layers(", protocol: http2"), ElementsAre());
+  EXPECT_THAT(of_layers(", protocol: auto"), ElementsAre());
   EXPECT_THAT(
       findings_of("", "caller: { key: X-Caller, rate: { limit: 1 }, because: b }", ""),
       ElementsAre("6:18: error: bounds.caller.key \"X-Caller\" does not say where to look; did you mean "

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "weir/service/grpc.h"
+
 namespace weir::service {
 namespace {
 
@@ -76,6 +78,9 @@ void Forwarding::request(const http::RequestHead& in, const net::SocketAddress& 
   out.target = in.target;
   copy_end_to_end(in.headers, out.headers);
   out.headers.remove("expect");  // the gateway's own server answers it
+  // For this hop as for the client's: trailers are passed on, and callers of gRPC
+  // cannot do without.
+  if (is_grpc(in.headers) && in.headers.has_token("te", "trailers")) out.headers.set("TE", "trailers");
 
   const std::string_view host = in.headers.get("host").value_or("");
   std::string forwarded = "for=";

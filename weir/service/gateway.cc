@@ -8,6 +8,7 @@
 #include "weir/admission/admission.h"
 #include "weir/base/check.h"
 #include "weir/core/now.h"
+#include "weir/service/grpc.h"
 #include "weir/service/refusal_reply.h"
 #include "weir/service/relay.h"
 
@@ -216,9 +217,13 @@ core::task<Forwarded> Gateway::admit_and_forward(http::Exchange& exchange, Upstr
 
 core::task<Forwarded> Gateway::forward(http::Exchange& exchange, Upstream& upstream, ClientBody& body,
                                        Upstream::Asker asker) {
-  core::Context context(exchange.context(), saturating_add(core::now(), upstream.timeout()));
+  // The caller's own patience, where it tells it, and the upstream learns what is left of it.
+  const auto patience = grpc_timeout(exchange.request().headers);
+  const Duration timeout = std::min(patience.value_or(upstream.timeout()), upstream.timeout());
+  core::Context context(exchange.context(), saturating_add(core::now(), timeout));
   http::RequestHead request;
   forwarding_.request(exchange.request(), exchange.peer(), request);
+  if (patience) request.headers.set("grpc-timeout", grpc_timeout_text(timeout));
   if (upstream.shares()) {
     if (auto key = shared_key(exchange.request(), body.length() != 0)) {
       const Sharer sharer{.upstream = upstream, .context = context, .asker = asker};

@@ -6,6 +6,7 @@
 
 #include "weir/base/json_text.h"
 #include "weir/resilience/threshold.h"
+#include "weir/service/grpc.h"
 
 namespace weir::service {
 namespace {
@@ -38,6 +39,11 @@ std::string to_json(const RefusalReply& reply) {
 core::task<void> send_refusal(http::Exchange& exchange, RefusalReply reply) {
   if (exchange.head_sent()) co_return;
   http::ResponseHead head;
+  if (is_grpc(exchange.request().headers)) {
+    write_grpc_refusal(reply, head);
+    (void)co_await exchange.respond(head, std::string_view());
+    co_return;
+  }
   head.status = reply.status;
   head.headers.add("Content-Type", "application/json");
   if (reply.retry_after > Duration::zero()) {

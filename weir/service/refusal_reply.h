@@ -4,6 +4,8 @@
 //
 //   {"error":{"status":503,"reason":"queue_full","bound":"inflight","limit":200,
 //    "retry_after_s":1,"message":"..."}}
+//
+// A caller of gRPC gets the same as grpc-status and grpc-message (grpc.h).
 #pragma once
 
 #include <string_view>

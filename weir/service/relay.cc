@@ -3,6 +3,8 @@
 #include <charconv>
 #include <optional>
 
+#include "weir/service/grpc.h"
+
 namespace weir::service {
 namespace {
 
@@ -35,7 +37,8 @@ core::task<Forwarded> relay(const Call& call, const http::ResponseHead& head,
   http::BodySource& body = response.body();
   auto piece = co_await body.next(call.context);
   if (!piece) co_return std::unexpected(piece.error());
-  if (is_whole(body, piece->size()) && !piece->empty()) {
+  // One of gRPC has its status behind its body.
+  if (is_whole(body, piece->size()) && !piece->empty() && !is_grpc(head.headers)) {
     const Result<> sent = co_await call.exchange.respond(head, *piece);
     // The end is read too, so that the connection can be used again.
     (void)co_await body.next(call.context);

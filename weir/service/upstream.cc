@@ -40,12 +40,24 @@ class TextBody final : public http::BodySource {
   const std::uint64_t length_;
 };
 
+http::ClientProtocol protocol_of(UpstreamProtocol protocol) {
+  switch (protocol) {
+    case UpstreamProtocol::http1: return http::ClientProtocol::http1;
+    case UpstreamProtocol::http2: return http::ClientProtocol::http2;
+    case UpstreamProtocol::automatic: break;
+  }
+  return http::ClientProtocol::automatic;
+}
+
 http::Client::Options client_options(const UpstreamConfig& config) {
   return {.pool = {.connections_max = config.inflight,
                    .idle_max = config.connections.idle_max,
                    .idle_timeout = config.connections.idle_timeout,
                    .lifetime = config.connections.lifetime},
-          .connect_timeout = config.connections.connect_timeout};
+          .connect_timeout = config.connections.connect_timeout,
+          .protocol = protocol_of(config.protocol),
+          // Where it allows one stream on each, as many as over HTTP/1.
+          .http2 = {.connections_max = config.inflight}};
 }
 
 // RFC 9110, section 9.2.2.

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "weir/base/clock.h"
 #include "weir/base/units.h"
@@ -21,6 +22,23 @@ struct LimiterConfig {
   bool moves() const { return algorithm != "fixed"; }
   bool operator==(const LimiterConfig&) const = default;
 };
+
+// What is spoken with an upstream.
+enum class UpstreamProtocol : std::uint8_t {
+  http1,
+  http2,      // from the first byte on: requests share connections
+  automatic,  // what TLS agrees on; HTTP/1.1 without it
+};
+
+// As a bounds file has it.
+constexpr std::string_view to_string(UpstreamProtocol protocol) {
+  switch (protocol) {
+    case UpstreamProtocol::http1: return "http1";
+    case UpstreamProtocol::http2: return "http2";
+    case UpstreamProtocol::automatic: break;
+  }
+  return "auto";
+}
 
 // A request without a body, of a method that may be repeated, is sent again when the
 // upstream fails before its reply has begun, or refuses.

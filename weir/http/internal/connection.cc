@@ -1,9 +1,14 @@
 #include "weir/http/internal/connection.h"
 
+#include <algorithm>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "weir/core/now.h"
 #include "weir/core/sleep.h"
+#include "weir/http/internal/h2_connection.h"
+#include "weir/http/internal/lingering.h"
 #include "weir/http/internal/reply_text.h"
 
 namespace weir::http::internal {
@@ -16,6 +21,13 @@ constexpr std::uint32_t kRequestsInARowMax = 64;
 constexpr Duration kPromptMax = 100us;
 // What an idle connection may keep of the memory for a head.
 constexpr std::size_t kIdleHeadBytesMax = 4 << 10;
+// RFC 9113 section 3.4. No request of HTTP/1 begins with its first bytes.
+constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+constexpr std::size_t kPrefaceTells = 4;
+
+std::string_view as_text(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
 }  // namespace
 
@@ -29,12 +41,14 @@ Connection::Connection(Service service, net::Socket socket)
       parser_(service.options.request, head_),
       hang_up_(socket_.descriptor(), request_context_),
       body_({.socket = socket_, .input = input_, .output = output_, .parser = parser_, .hang_up = hang_up_},
-            {.grace = service.options.body_grace, .bytes_per_s_min = service.options.body_bytes_per_s_min}) {}
+            {.grace = service.options.body_grace, .bytes_per_s_min = service.options.body_bytes_per_s_min}),
+      may_be_http2_(service.options.http2.streams_max > 0) {}
 
 core::task<void> Connection::serve(Service service, net::Socket socket) {
   Connection self(service, std::move(socket));
   if (service.tls != nullptr && !co_await self.secure()) self.closing_ = true;
   while (!self.closing_) {
+    if (self.may_be_http2_ && self.is_preface()) break;
     const Parser::Step step = self.parser_.next(self.input_.unread());
     self.input_.consume(step.consumed);
     if (step.event == Parser::Event::need_more) {
@@ -65,8 +79,31 @@ core::task<void> Connection::serve(Service service, net::Socket socket) {
       self.end_exchange();
     }
   }
-  co_await self.close();
+  if (self.is_http2_) {
+    H2Connection::Opening opening{.preface_bytes = self.preface_bytes_,
+                                  .after = std::string(as_text(self.input_.unread()))};
+    self.input_.consume(self.input_.unread().size());
+    co_await H2Connection::serve(service, std::move(self.socket_), self.facts_, std::move(opening));
+  } else {
+    co_await self.close();
+  }
   service.shard.counters.connections_ended.add();
+}
+
+bool Connection::is_preface() {
+  if (is_http2_) return true;  // as ALPN has it
+  const std::string_view expected = kPreface.substr(preface_bytes_);
+  const std::string_view unread = as_text(input_.unread());
+  const auto same = static_cast<std::size_t>(std::ranges::mismatch(unread, expected).in1 - unread.begin());
+  if (preface_bytes_ + same < kPrefaceTells && same < unread.size()) {
+    may_be_http2_ = false;
+    parser_.next(std::as_bytes(std::span(kPreface.substr(0, preface_bytes_))));
+    return false;
+  }
+  preface_bytes_ += same;
+  input_.consume(same);
+  is_http2_ = preface_bytes_ >= kPrefaceTells;
+  return is_http2_;
 }
 
 core::task<void> Connection::turn_away(Service service, net::Socket socket) {
@@ -193,19 +230,7 @@ core::task<void> Connection::close() {
     co_return;
   }
   if (!lingering_ && input_.unread().empty()) co_return;
-  socket_.shutdown_write();
-  const TimePoint deadline = saturating_add(core::now(), service_.options.linger_timeout);
-  std::uint64_t discarded = 0;
-  while (discarded <= service_.options.discard_max.count) {
-    input_.consume(input_.unread().size());
-    const Result<Input::Got> got = input_.read();
-    if (!got || *got == Input::Got::end) break;
-    discarded += input_.unread().size();
-    if (*got == Input::Got::bytes) continue;
-    input_.release();
-    if (!co_await socket_.readable(service_.shard.serving, deadline)) break;
-  }
-  input_.consume(input_.unread().size());
+  co_await linger(service_, socket_, input_);
 }
 
 }  // namespace weir::http::internal

@@ -66,6 +66,8 @@ class Connection final : public ExchangeSide {
 
   Connection(Service service, net::Socket socket);
 
+  // True: the client speaks HTTP/2. While it may, no byte reaches the parser.
+  bool is_preface();
   // Shakes hands; false: there is nothing to serve.
   core::task<bool> secure();
   void read();
@@ -107,6 +109,9 @@ class Connection final : public ExchangeSide {
   TimePoint head_deadline_ = kNever;  // kNever: no byte of a head has come
   std::uint64_t requests_ = 0;
   std::uint32_t requests_in_a_row_ = 0;  // since it last waited
+  std::size_t preface_bytes_ = 0;        // of the preface of HTTP/2, at the beginning
+  bool may_be_http2_;
+  bool is_http2_ = false;
   bool handler_was_prompt_ = true;
   bool closing_ = false;    // no further request
   bool lingering_ = false;  // more may be arriving, see Options::linger_timeout

@@ -15,6 +15,7 @@ core::task<bool> Connection::secure() {
     facts_.tls = true;
     facts_.server_name = tls_facts_->server_name;
     facts_.client_subject = tls_facts_->peer_subject;
+    is_http2_ = may_be_http2_ && socket_.alpn() == "h2";
     counters.count(tls_facts_->resumed ? TlsOutcome::resumed : TlsOutcome::full);
     co_return true;
   }

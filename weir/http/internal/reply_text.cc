@@ -7,18 +7,6 @@
 namespace weir::http::internal {
 namespace {
 
-// RFC 9110 section 7.6.1, and what frames the body.
-bool is_of_connection(std::string_view name) {
-  switch (name.size()) {
-    case 7: return equals_ignoring_case(name, "Upgrade");
-    case 10: return equals_ignoring_case(name, "Connection") || equals_ignoring_case(name, "Keep-Alive");
-    case 14: return equals_ignoring_case(name, "Content-Length");
-    case 16: return equals_ignoring_case(name, "Proxy-Connection");
-    case 17: return equals_ignoring_case(name, "Transfer-Encoding");
-    default: return false;
-  }
-}
-
 void append_number(std::string& out, std::uint64_t number, int base = 10) {
   std::array<char, 20> digits;
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number, base).ptr;
@@ -60,6 +48,17 @@ thread_local CachedDate cached_date;
 
 }  // namespace
 
+bool is_of_connection(std::string_view name) {
+  switch (name.size()) {
+    case 7: return equals_ignoring_case(name, "Upgrade");
+    case 10: return equals_ignoring_case(name, "Connection") || equals_ignoring_case(name, "Keep-Alive");
+    case 14: return equals_ignoring_case(name, "Content-Length");
+    case 16: return equals_ignoring_case(name, "Proxy-Connection");
+    case 17: return equals_ignoring_case(name, "Transfer-Encoding");
+    default: return false;
+  }
+}
+
 void append_head(std::string& out, const ResponseHead& head, const ReplyFraming& framing) {
   append_status_line(out, head.status, head.reason);
   bool dated = false;
@@ -73,14 +72,19 @@ void append_head(std::string& out, const ResponseHead& head, const ReplyFraming&
   out.append("\r\n");
 }
 
-void append_refusal(std::string& out, Refusal refusal, const RefusalOptions& options) {
+std::string refusal_body(Refusal refusal) {
   const RefusalFacts& row = facts(refusal);
   std::string body = R"({"error":{"status":)";
   append_number(body, static_cast<std::uint64_t>(row.status));
   // Neither holds anything that JSON would have escaped.
   body.append(R"(,"reason":")").append(row.label);
   body.append(R"(","message":")").append(row.message).append("\"}}\n");
+  return body;
+}
 
+void append_refusal(std::string& out, Refusal refusal, const RefusalOptions& options) {
+  const RefusalFacts& row = facts(refusal);
+  const std::string body = refusal_body(refusal);
   append_status_line(out, row.status, {});
   append_field(out, "Content-Type", "application/json");
   append_field(out, "Date", http_date());

@@ -24,6 +24,13 @@ struct ReplyFraming {
 // are left out of `head`; Date is added where it has none.
 void append_head(std::string& out, const ResponseHead& head, const ReplyFraming& framing);
 
+// Fields that say how a message is carried, not what it is: left out of what a
+// handler gives (RFC 9110 section 7.6.1, and what frames the body).
+bool is_of_connection(std::string_view name);
+
+// {"error":{"status":..,"reason":"..","message":".."}} and a line's end.
+std::string refusal_body(Refusal refusal);
+
 // A whole reply of the server's own, which ends the connection if `close`.
 struct RefusalOptions {
   bool with_body = true;  // not to HEAD

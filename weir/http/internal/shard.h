@@ -26,6 +26,7 @@ struct Counters {
   Counter connections_accepted;
   Counter connections_ended;
   Counter connections_idle_closed;
+  Counter connections_http2;
   Counter requests;
   Counter requests_abandoned;
   Counter replies;

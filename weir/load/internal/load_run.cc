@@ -55,7 +55,9 @@ http::Client::Options client_options(const LoadOptions& options, std::uint32_t c
                    .idle_timeout = options.timeout + 1min,
                    .lifetime = RateProfile::kLengthMax,
                    .trusted_for = kTrustedFor},
-          .connect_timeout = options.timeout};
+          .connect_timeout = options.timeout,
+          .protocol = options.http2 ? http::ClientProtocol::http2 : http::ClientProtocol::http1,
+          .http2 = {.connections_max = connections, .ping_after = options.timeout}};
 }
 
 http::RequestHead head_of(const LoadOptions& options, const RequestMix::Pick& pick, std::uint64_t number,

@@ -92,6 +92,7 @@ constexpr std::array kKeys{
     KeySpec{"upstreams.*.url", text, true, 1, 300, "\"http://127.0.0.1:9001\""},
     KeySpec{"upstreams.*.inflight", number, true, 1, kMillion, "50", kRefusesAll},
     KeySpec{"upstreams.*.timeout", duration, false, kMs, kHour, "2s", kEndsAll},
+    KeySpec{"upstreams.*.protocol", text, false, 1, 20, "http2"},
     KeySpec{"upstreams.*.because", text, false, 0, 500, "\"its pool\""},
     KeySpec{"upstreams.*.connections", section, false, 0, 0, "{ idle_max: 50 }"},
     KeySpec{"upstreams.*.connections.idle_max", number, false, 0, kMillion, "50"},

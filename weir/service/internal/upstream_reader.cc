@@ -2,9 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "weir/base/units.h"
 #include "weir/service/internal/admission_reader.h"
 #include "weir/service/schema.h"
+#include "weir/service/text.h"
 
 namespace weir::service::internal {
 namespace {
@@ -24,6 +28,20 @@ void expect_at_most(const Section& section, std::string_view key, Given given, V
   findings.warn(given.place, {fmt::format("{} is {}, more than {}, which is {}", section.name_of(key),
                                           text(value), other, text(most)),
                               fmt::format("at most {}", text(most))});
+}
+
+void read_protocol(const Section& section, UpstreamProtocol& protocol, Diagnostics& findings) {
+  static constexpr std::array<std::string_view, 3> kWords{"http1", "http2", "auto"};
+  std::string text;
+  const Given given = section.read("protocol", text);
+  if (!given) return;
+  if (const auto word = std::ranges::find(kWords, text); word != kWords.end()) {
+    protocol = static_cast<UpstreamProtocol>(word - kWords.begin());
+    return;
+  }
+  findings.error(given.place, {fmt::format("{} is {}, which is none of its words",
+                                           section.name_of("protocol"), in_quotes(text)),
+                               "one of http1, http2, auto"});
 }
 
 void read_queue(const Section& section, QueueConfig& config, Diagnostics& findings) {
@@ -181,6 +199,7 @@ void read_layers(const Section& upstream, UpstreamConfig& config, Diagnostics& f
     const Given limit{.place = config.inflight > 0 ? upstream.key_place("inflight") : Place{}};
     read_limiter({*part, "algorithm", false, limit, config.inflight}, config.limiter, findings);
   }
+  read_protocol(upstream, config.protocol, findings);
   if (const auto part = upstream.section("queue")) read_queue(*part, config.queue, findings);
   if (const auto part = upstream.section("retry"))
     read_retry(*part, config.retry.emplace(), config, findings);
