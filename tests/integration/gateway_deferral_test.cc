@@ -65,6 +65,28 @@ TEST(GatewayDeferral, WhatIsRefusedIsPromisedAndSentLater) {
   EXPECT_THAT(gateway.metric("weir_deferred_total{upstream=\"u\",outcome=\"done\"}"), Optional(1.0));
 }
 
+TEST(GatewayDeferral, AnUpstreamThatAReloadTakesAwaySendsWhatItPromised) {
+  Gate gate;
+  BadUpstream upstream([&](BadUpstream::Peer& peer) {
+    while (read_request(peer)) {
+      if (!gate.wait() || !peer.write(ok("done"))) return;
+    }
+  });
+  const UpstreamLine stays{"v", upstream.address()};
+  const UpstreamLine goes{"u", upstream.address(), "inflight: 1, timeout: 60s, defer: { per_second: 1000 }"};
+  GatewayProcess gateway(BoundsFile{.upstreams = {stays, goes}}.text());
+  RawClient first(gateway.address()), client(gateway.address()), admin(gateway.admin());
+  first.send(get("/u/"));
+  ASSERT_TRUE(gate.wait_arrived(1));
+  EXPECT_EQ(client.ask(post("/u/", "kept")).status, 202);
+  gateway.rewrite(BoundsFile{.upstreams = {stays}}.text());
+  EXPECT_EQ(admin.ask("POST /-/reload HTTP/1.1\r\nHost: admin\r\nContent-Length: 0\r\n\r\n").status, 200);
+  EXPECT_EQ(client.ask(post("/u/", "late")).status, 404);
+  gate.open();
+  EXPECT_EQ(first.read_reply().status, 200);
+  EXPECT_TRUE(gate.wait_arrived(2)) << "what was promised";
+}
+
 TEST(GatewayDeferral, WhatIsLeftAtTheEndIsGivenUpAndCounted) {
   const RefusingPort down;
   GatewayProcess gateway(

@@ -48,9 +48,8 @@ TEST(GatewayMetrics, AreThoseOfTheDocument) {
       "  u: { url: \"" +
       url +
       "\", inflight: 5, limiter: {}, defer: {}, retry: {}, breaker: {}, hedge: {}, throttle: {}, cache: { "
-      "fresh_for: 1s "
-      "} }\n"
-      "routes: [ { match: /, upstream: u } ]\n");
+      "fresh_for: 1s }, health: { path: / } }\n"
+      "routes: [ { match: /, upstream: u, shadow: { upstream: u } } ]\n");
   const std::set<std::string> there = exposed(gateway.page("/metrics").body);
   const std::set<std::string> described = documented();
   for (const std::string& name : there) EXPECT_TRUE(described.contains(name)) << name << " has no row";

@@ -69,13 +69,13 @@ TEST(GatewayReload, ALimitMovesUnderLoadAndNoRequestIsDropped) {
 TEST(GatewayReload, WhatNeedsARestartIsRefusedAsAWhole) {
   BadUpstream upstream([](BadUpstream::Peer& peer) { peer.serve(ok("done")); });
   GatewayProcess gateway(file_with(upstream.address(), "limit: 20"));
-  gateway.rewrite(file_with(upstream.address(), "limit: 30",
-                            "inflight: 50, timeout: 60s, connections: { lifetime: 1m }"));
+  gateway.rewrite(file_with(upstream.address(), "limit: 30", "inflight: 50, timeout: 60s, protocol: http2"));
   const Reply reply = reload(gateway);
   EXPECT_EQ(reply.status, 409);
-  EXPECT_EQ(reply.body,
-            "upstreams.u.connections.lifetime: 5m -> 1m (needs a restart)\nnothing is changed: these cannot "
-            "change while the gateway runs\n");
+  EXPECT_EQ(
+      reply.body,
+      "upstreams.u.protocol: \"http1\" -> \"http2\" (needs a restart)\nnothing is changed: these cannot "
+      "change while the gateway runs\n");
   EXPECT_EQ(gateway.bound("inflight").limit, 20U);
   EXPECT_EQ(gateway.metric("weir_reloads_total{result=\"failed\"}"), 1);
   EXPECT_EQ(gateway.metric("weir_reloads_total{result=\"ok\"}"), 0);
@@ -192,6 +192,25 @@ TEST(GatewayReload, WhatTheMachineDoesNotHaveIsRefusedWithWhatToLower) {
   EXPECT_EQ(taken.status, 200);
   EXPECT_THAT(taken.body, HasSubstr("It was loaded all the same, as it was told to.\n"));
   EXPECT_EQ(warned.bound("inflight").limit, 1'000'000U);
+}
+
+TEST(GatewayReload, AnUpstreamThatIsNewIsProvedAsWell) {
+  BadUpstream upstream([](BadUpstream::Peer& peer) { peer.serve(ok("done")); });
+  const std::string small = file_with(upstream.address(), "limit: 20");
+  const auto with = [&](const std::string& values) {
+    return BoundsFile{.inflight = "limit: 20",
+                      .upstreams = {{"u", upstream.address()}, {"more", upstream.address(), values}}}
+        .text();
+  };
+  GatewayProcess gateway(small);
+  gateway.rewrite(with("inflight: 1000000, queue: { depth: 1000000 }"));
+  const Reply refused = reload(gateway);
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_THAT(refused.body, HasSubstr("upstream:more limit 1000000"));
+  EXPECT_EQ(ask_once(gateway.address(), get("/more/")).status, 404);
+  gateway.rewrite(with("inflight: 5"));
+  EXPECT_EQ(reload(gateway).status, 200);
+  EXPECT_EQ(ask_once(gateway.address(), get("/more/")).status, 200);
 }
 
 TEST(GatewayReload, IsOnlyPosted) {

@@ -92,6 +92,8 @@ BodySource& ClientResponse::body() {
   return lease_.connection();
 }
 
+ByteStream* ClientResponse::stream() { return exchange_ ? nullptr : lease_.connection().stream(); }
+
 Client::Client(const net::SocketAddress& upstream, const Options& options)
     : upstream_(upstream),
       server_name_(options.server_name.empty() ? upstream.host() : options.server_name),
@@ -264,10 +266,12 @@ void Client::close_idle() {
 
 core::task<void> Client::keep_swept(core::Context& context) {
   const Duration pause = std::max(kSweepMin, options_.pool.idle_timeout / 4);
-  while (co_await core::sleep_for(context, pause)) {
-    pool_.sweep();
-    if (http2_) http2_->sweep();
-  }
+  while (co_await core::sleep_for(context, pause)) sweep();
+}
+
+void Client::sweep() {
+  pool_.sweep();
+  if (http2_) http2_->sweep();
 }
 
 Client::Stats Client::stats() const {

@@ -31,6 +31,7 @@
 #include "weir/core/context.h"
 #include "weir/core/task.h"
 #include "weir/http/body.h"
+#include "weir/http/byte_stream.h"
 #include "weir/http/connection_pool.h"
 #include "weir/http/message.h"
 #include "weir/http/parser.h"
@@ -65,12 +66,15 @@ class [[nodiscard]] ClientResponse {
   ClientResponse& operator=(ClientResponse&&) noexcept;
   ~ClientResponse();
 
-  // Never an interim (1xx) one.
+  // Never an interim (1xx) one, but for a 101 that was asked for.
   const ResponseHead& head() const;
   // Its errors are BodySource's; too_large is Options::response.body. While
   // the request's body is not sent whole, next() goes on sending it, and its
   // errors are errors of next().
   BodySource& body();
+  // The connection, where the request asked for another protocol ("Connection:
+  // upgrade", and no body) and the answer is 101; null otherwise. Ends with this.
+  ByteStream* stream();
 
  private:
   friend class Client;
@@ -196,6 +200,8 @@ class Client {
   // Without it they are found when others are used, so that some stay open
   // while there are no requests at all. Its owner spawns it.
   core::task<void> keep_swept(core::Context& context);
+  // The same, once: for who has many clients to look after.
+  void sweep();
   // As ConnectionPool::resize().
   void resize_pool(std::uint32_t connections_max, std::uint32_t idle_max) {
     pool_.resize(connections_max, idle_max);

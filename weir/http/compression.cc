@@ -80,6 +80,8 @@ class Compression::Side final : public internal::ExchangeSide {
   ResponseHead& reply_head() override { return to_.reply_head(); }
   bool head_sent() const override { return to_.head_sent(); }
   void abort() override { to_.abort(); }
+  core::task<Result<ByteStream*>> upgrade(const ResponseHead& head) override { return to_.upgrade(head); }
+  core::Context& draining() override { return to_.draining(); }
 
   Sending respond(const ResponseHead& head, std::span<const std::byte> body) override;
   Sending start(const ResponseHead& head, BodyLength length) override;

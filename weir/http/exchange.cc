@@ -11,17 +11,29 @@ const net::SocketAddress& Exchange::peer() const { return side_.peer(); }
 const ConnectionFacts& Exchange::facts() const { return side_.facts(); }
 ResponseHead& Exchange::reply_head() { return side_.reply_head(); }
 Sending Exchange::respond(const ResponseHead& head, std::span<const std::byte> body) {
+  if (!side_.head_sent()) sent_ = {head.status, body.size()};
   return side_.respond(head, body);
 }
 Sending Exchange::respond(const ResponseHead& head, std::string_view body) {
-  return side_.respond(head, std::as_bytes(std::span(body)));
+  return respond(head, std::as_bytes(std::span(body)));
 }
-Sending Exchange::start(const ResponseHead& head, BodyLength length) { return side_.start(head, length); }
-Sending Exchange::write(std::span<const std::byte> piece) { return side_.write(piece); }
-Sending Exchange::write(std::string_view piece) { return side_.write(std::as_bytes(std::span(piece))); }
+Sending Exchange::start(const ResponseHead& head, BodyLength length) {
+  if (!side_.head_sent()) sent_.status = head.status;
+  return side_.start(head, length);
+}
+Sending Exchange::write(std::span<const std::byte> piece) {
+  sent_.body_bytes += piece.size();
+  return side_.write(piece);
+}
+Sending Exchange::write(std::string_view piece) { return write(std::as_bytes(std::span(piece))); }
 Sending Exchange::finish(const Headers* trailers) { return side_.finish(trailers); }
 Sending Exchange::flush() { return side_.flush(); }
 bool Exchange::head_sent() const { return side_.head_sent(); }
 void Exchange::abort() { side_.abort(); }
+core::Context& Exchange::draining() { return side_.draining(); }
+core::task<Result<ByteStream*>> Exchange::upgrade(const ResponseHead& head) {
+  if (!side_.head_sent()) sent_.status = head.status;
+  return side_.upgrade(head);
+}
 
 }  // namespace weir::http

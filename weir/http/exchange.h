@@ -16,14 +16,18 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string_view>
 
 #include "weir/base/result.h"
 #include "weir/core/context.h"
+#include "weir/core/task.h"
 #include "weir/http/body.h"
+#include "weir/http/byte_stream.h"
 #include "weir/http/connection_facts.h"
 #include "weir/http/message.h"
+#include "weir/http/request_id.h"
 #include "weir/http/sending.h"
 #include "weir/net/address.h"
 
@@ -97,12 +101,45 @@ class Exchange {
   // A reply has begun: it is too late for another status.
   bool head_sent() const;
 
+  // For an exchange that lasts, as a stream of events or a WebSocket: a context that
+  // is cancelled when the server begins to drain, as well as with its own. Make a
+  // child of it to wait under; context() goes on, to end in good order with.
+  core::Context& draining();
+
+  // Replies 101 with the fields of `head`, of which Upgrade names the protocol; from
+  // then on the connection's bytes are the handler's until it returns, and the
+  // connection ends with it. It keeps its place among the server's connections.
+  // context() no longer ends when the client hangs up: read() says so.
+  // The status must be 101 and the request without a body.
+  // Errors: unsupported (HTTP/1.0, HTTP/2: nothing was sent), internal (a reply has
+  // begun already, or a body is left), disconnected, cancelled.
+  core::task<Result<ByteStream*>> upgrade(const ResponseHead& head);
+
+  // What has been sent: 0 before a reply has begun.
+  struct Sent {
+    int status = 0;
+    std::uint64_t body_bytes = 0;
+  };
+  const Sent& sent() const { return sent_; }
+
+  // What the request is called in logs and along the way; empty until it is set.
+  std::string_view id() const { return id_.text(); }
+  void set_id(const RequestId& id) { id_ = id; }
+
+  // For who carries requests: the next one begins.
+  void begin() {
+    sent_ = {};
+    id_ = {};
+  }
+
   // Cuts the reply off and resets the connection: the client learns that what
   // it has is not whole. The handler returns after it.
   void abort();
 
  private:
   internal::ExchangeSide& side_;
+  Sent sent_;
+  RequestId id_;
 };
 
 }  // namespace weir::http

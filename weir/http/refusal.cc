@@ -45,6 +45,7 @@ constexpr std::array<Row, kRefusals> kTable{{
     {Refusal::h2_header_flood, {431, "h2_header_flood", "a head is far longer than allowed"}},
     {Refusal::h2_frame_flood, {429, "h2_frame_flood", "too many frames that ask for nothing"}},
     {Refusal::h2_window_stall, {408, "h2_window_stall", "the reply was not taken in time"}},
+    {Refusal::proxy_header, {400, "proxy_header", "this peer has to send a PROXY header, and did not"}},
 }};
 
 constexpr bool in_order() {

@@ -52,9 +52,11 @@ enum class Refusal : std::uint8_t {
   h2_header_flood,        // a head far beyond what is allowed, which 431 does not stop
   h2_frame_flood,         // frames that ask for nothing
   h2_window_stall,        // a reply for which the client opens no window
+
+  proxy_header,  // of the PROXY protocol: missing or malformed; the connection is closed without a reply
 };
 
-inline constexpr std::size_t kRefusals = static_cast<std::size_t>(Refusal::h2_window_stall) + 1;
+inline constexpr std::size_t kRefusals = static_cast<std::size_t>(Refusal::proxy_header) + 1;
 
 struct RefusalFacts {
   int status;                // what a server answers; 0 for `none`

@@ -151,6 +151,7 @@ Server::Stats Server::stats() const {
     stats.requests_abandoned += counters.requests_abandoned.get();
     stats.replies += counters.replies.get();
     stats.replies_cut_off += counters.replies_cut_off.get();
+    stats.upgrades += counters.upgrades.get();
     stats.writes += counters.writes.get();
     stats.accept_pauses += state_->listeners[i].pauses();
     for (std::size_t reason = 0; reason < kRefusals; ++reason) {

@@ -51,6 +51,7 @@
 #include "weir/http/refusal.h"
 #include "weir/http/tls_outcome.h"
 #include "weir/net/listener.h"
+#include "weir/net/network.h"
 
 namespace weir::http {
 
@@ -63,6 +64,12 @@ class Handler {
   // gets 500, when it throws too. A reply that it began and did not end is cut
   // off, so that the client sees that it is not whole.
   virtual core::task<void> handle(Exchange& exchange) = 0;
+
+  // A request was refused before it got here, and has been answered as facts() says.
+  // For logs: what there is of `head` is what came, and may be nothing. Does not wait.
+  virtual void on_refused(const net::SocketAddress& peer, const RequestHead& head, Refusal refusal) {
+    (void)peer, (void)head, (void)refusal;
+  }
 };
 
 class Server {
@@ -104,6 +111,10 @@ class Server {
     // Then the reply says Connection: close. So that a long-lived client is
     // spread anew over listeners and instances from time to time. 0: as 1.
     std::uint64_t requests_per_connection_max = 100'000;
+    // Peers that have to begin each connection with a header of the PROXY protocol
+    // (net/proxy_protocol.h), within header_timeout; what it says is then the
+    // exchange's peer(). Empty: none. From others it is no request.
+    std::vector<net::Network> proxy_from = {};
     // HTTP/2, on a clear connection by prior knowledge.
     struct Http2 {
       // Of one connection at once, and as many handlers. What Envoy advises at
@@ -142,6 +153,7 @@ class Server {
     std::uint64_t requests_abandoned;       // the client was gone before a reply was begun
     std::uint64_t replies;                  // complete, those of refusals too
     std::uint64_t replies_cut_off;          // begun and not ended, for whatever reason
+    std::uint64_t upgrades;                 // connections that speak another protocol since
     std::uint64_t writes;                   // system calls; pipelined replies share one
     std::uint64_t accept_pauses;            // out of descriptors or memory
     RefusalCounts refusals;                 // by reason

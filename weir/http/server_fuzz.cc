@@ -19,7 +19,7 @@ namespace weir::http {
 namespace {
 
 // Small enough for inputs of a few kilobytes to reach them.
-constexpr Server::Options kOptions{
+const Server::Options kOptions{
     .request = {.head = Bytes{512}, .fields = 12, .target = Bytes{128}, .body = Bytes{600}},
     .discard_max = Bytes{64},
     .requests_per_connection_max = 20,

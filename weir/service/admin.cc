@@ -57,6 +57,7 @@ Admin::Page Admin::page_for(const http::RequestHead& request) const {
   }
   if (path == "/metrics") return metrics_page();
   if (path == "/debug/bounds") return bounds_page(request);
+  if (path == "/debug/targets" && options_.targets) return {200, kJson, options_.targets()};
   if (path == "/") {
     return {200, kHtml,
             html_page({.service = options_.service, .title = "Overview", .notice = notice()},

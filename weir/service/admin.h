@@ -7,6 +7,7 @@
 //   /debug/bounds  the ledger: a page for browsers, JSON for the rest
 //                  (?format=json and ?format=html insist); ?proof: what they allow
 //                  at worst against what the machine has, as text, ?proof=json as JSON
+//   /debug/targets  what is known of each target of each upstream, as JSON
 //   /-/reload      POST: reads the configuration again; 200 and what changed, or
 //                  409 and why nothing did
 //
@@ -37,6 +38,8 @@ class Admin final : public http::Handler {
     std::function<std::string()> overview;
     // What stands at the top of every page for people; empty text: nothing.
     std::function<std::string()> notice;
+    // The targets of upstreams, as JSON; none: that is not offered.
+    std::function<std::string()> targets;
     // For /debug/bounds?proof; none: that is not offered.
     std::function<bounds::Proof()> proof;
     // Reads the configuration again; none: that is not offered.

@@ -161,6 +161,15 @@ GatewayAdmission::GatewayAdmission(const GatewayConfig& config, bounds::Ledger& 
 
 GatewayAdmission::~GatewayAdmission() = default;
 
+std::optional<std::string_view> GatewayAdmission::tenant_of(const http::RequestHead& request) const {
+  if (tenant_header_.empty()) return std::nullopt;
+  return request.headers.get(tenant_header_);
+}
+
+std::string_view GatewayAdmission::importance_word(const http::RequestHead& request) const {
+  return admission::to_string(reading_.get()->importance_of(request));
+}
+
 admission::Admission::Admit GatewayAdmission::ask(core::Context& context,
                                                   const http::RequestHead& request) const {
   admission::Request asked{.now = core::now()};

@@ -45,6 +45,11 @@ class GatewayAdmission {
   const bounds::Budget* tiers() const { return tiers_.get(); }
   const std::vector<std::string>& tier_names() const { return tier_names_; }
 
+  // What it reads of a request: empty where it has no tenant, and how important it is
+  // in one of the five words.
+  std::optional<std::string_view> tenant_of(const http::RequestHead& request) const;
+  std::string_view importance_word(const http::RequestHead& request) const;
+
   // Whose an error is, by its `where`.
   enum class Refuser : std::uint8_t { tenant, caller, memory, tier, all };
   Refuser refuser(const Error& error) const;

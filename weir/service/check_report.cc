@@ -61,8 +61,14 @@ std::string summary(const GatewayConfig& config) {
   out += bounds_table(rows_of(config));
   out += '\n';
   for (const RouteConfig& route : config.routes) {
+    if (!route.split.empty()) {
+      out += fmt::format("  {} -> {}\n", route.text(), route.to());
+      continue;
+    }
     const UpstreamConfig* upstream = config.find_upstream(route.upstream);
-    out += fmt::format("  {} -> {}, {}, timeout {}\n", route.match, upstream->name, upstream->url.text(),
+    std::string targets = upstream->targets.front().url.text();
+    if (upstream->targets.size() > 1) targets += fmt::format(" and {} more", upstream->targets.size() - 1);
+    out += fmt::format("  {} -> {}, {}, timeout {}\n", route.text(), upstream->name, targets,
                        weir::to_string(upstream->timeout));
   }
   return out;

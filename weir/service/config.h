@@ -29,6 +29,8 @@
 #include "weir/service/address.h"
 #include "weir/service/defer_config.h"
 #include "weir/service/diagnostics.h"
+#include "weir/service/route_config.h"
+#include "weir/service/target_config.h"
 #include "weir/service/tier_config.h"
 #include "weir/service/upstream_config.h"
 #include "weir/service/yaml_tree.h"
@@ -141,8 +143,15 @@ struct ConnectionsConfig {
 
 struct UpstreamConfig {
   std::string name;
-  UpstreamUrl url;
-  std::uint32_t inflight = 0;  // requests inside it at once; no default
+  // Where it is served from, in the order of the file; at least one, each once. With
+  // `url` in the file: that one.
+  std::vector<TargetConfig> targets;
+  EjectionConfig eject = {};
+  std::optional<HealthConfig> health = {};
+  ContractConfig contract = {};
+  // Over which a target that was away gets its whole part again. 0: it has it at once.
+  Duration slow_start = 5s;
+  std::uint32_t inflight = 0;  // requests inside all of them at once; no default
   // From sending the request to the end of the reply. Every request holds a
   // permit for so long when the upstream hangs.
   Duration timeout = 10s;
@@ -163,14 +172,6 @@ struct UpstreamConfig {
   std::optional<StaticConfig> fallback = {};            // where no reply can be had
 
   bool operator==(const UpstreamConfig&) const = default;
-};
-
-// Of the routes whose `match` the request's path begins with, the longest wins.
-struct RouteConfig {
-  std::string match;     // begins with '/'
-  std::string upstream;  // the name of one of the upstreams
-
-  bool operator==(const RouteConfig&) const = default;
 };
 
 // What the gateway takes from its clients. 32 KiB and 100 headers are what edge

@@ -29,15 +29,30 @@ std::string shown(const std::vector<std::string>& words) {
   return words.empty() ? "none" : in_quotes(fmt::format("{}", fmt::join(words, " ")));
 }
 std::string shown(const HostPort& value) { return value.text(); }
-std::string shown(const UpstreamUrl& value) { return value.text(); }
+
+// The first few of them.
+template <typename One, typename Text>
+std::string listed(const std::vector<One>& values, Text text) {
+  static constexpr std::size_t kShownMax = 4;
+  std::string all;
+  for (const One& one : std::span(values).first(std::min(values.size(), kShownMax))) {
+    all += (all.empty() ? "" : ", ") + text(one);
+  }
+  return values.size() > kShownMax ? all + ", ..." : all;
+}
+
+std::string shown(const std::vector<TargetConfig>& targets) {
+  return listed(targets, [](const TargetConfig& target) {
+    std::string text = target.url.text();
+    if (target.weight != 1) text += fmt::format(" weight {}", target.weight);
+    if (target.inflight != 0) text += fmt::format(" inflight {}", target.inflight);
+    return text;
+  });
+}
 
 std::string shown(const std::vector<RouteConfig>& routes) {
-  static constexpr std::size_t kShownMax = 4;
-  std::string text;
-  for (const RouteConfig& route : std::span(routes).first(std::min(routes.size(), kShownMax))) {
-    text += fmt::format("{}{} to {}", text.empty() ? "" : ", ", route.match, route.upstream);
-  }
-  return routes.size() > kShownMax ? text + ", ..." : text;
+  return listed(routes,
+                [](const RouteConfig& route) { return fmt::format("{} to {}", route.text(), route.to()); });
 }
 
 class Comparison {
@@ -50,7 +65,9 @@ class Comparison {
   template <typename Value>
   void value(std::string key, const Value& from, const Value& to, Moves moves) {
     if (from == to) return;
-    changes_.push_back({std::move(key), shown(from), shown(to), moves == Moves::yes});
+    ConfigChange change{std::move(key), shown(from), shown(to), moves == Moves::yes};
+    if (change.from == change.to) change.to = "the same with other values";
+    changes_.push_back(std::move(change));
   }
   void presence(std::string key, bool from, bool to, Moves moves = Moves::no) {
     if (from == to) return;
@@ -78,6 +95,7 @@ class Comparison {
   void priority(const PriorityConfig& from, const PriorityConfig& to);
   void memory(const MemoryConfig& from, const MemoryConfig& to);
   void upstream(const UpstreamConfig& from, const UpstreamConfig& to);
+  void targets(const std::string& prefix, const UpstreamConfig& from, const UpstreamConfig& to);
   void layers(const std::string& prefix, const UpstreamConfig& from, const UpstreamConfig& to);
   void shared(const std::string& prefix, const UpstreamConfig& from, const UpstreamConfig& to);
   void upstreams(const GatewayConfig& from, const GatewayConfig& to);
@@ -102,7 +120,7 @@ void Comparison::top(const GatewayConfig& from, const GatewayConfig& to) {
   presence("bounds.memory", from.memory.has_value(), to.memory.has_value());
   if (from.memory && to.memory) memory(*from.memory, *to.memory);
   upstreams(from, to);
-  value("routes", from.routes, to.routes, Moves::no);
+  value("routes", from.routes, to.routes, Moves::yes);
   server(from.server, to.server);
   value("drain.deadline", from.drain.deadline, to.drain.deadline, Moves::yes);
   value("drain.readiness_delay", from.drain.readiness_delay, to.drain.readiness_delay, Moves::yes);
@@ -215,17 +233,18 @@ void Comparison::memory(const MemoryConfig& from, const MemoryConfig& to) {
 void Comparison::upstreams(const GatewayConfig& from, const GatewayConfig& to) {
   for (const UpstreamConfig& old : from.upstreams) {
     const UpstreamConfig* now = to.find_upstream(old.name);
-    presence("upstreams." + old.name, true, now != nullptr);
+    presence("upstreams." + old.name, true, now != nullptr, Moves::yes);
     if (now != nullptr) upstream(old, *now);
   }
   for (const UpstreamConfig& now : to.upstreams) {
-    presence("upstreams." + now.name, from.find_upstream(now.name) != nullptr, true);
+    presence("upstreams." + now.name, from.find_upstream(now.name) != nullptr, true, Moves::yes);
   }
 }
 
 void Comparison::upstream(const UpstreamConfig& from, const UpstreamConfig& to) {
   const std::string prefix = "upstreams." + from.name + '.';
-  value(prefix + "url", from.url, to.url, Moves::no);
+  value(prefix + "targets", from.targets, to.targets, Moves::yes);
+  targets(prefix, from, to);
   value(prefix + "inflight", from.inflight, to.inflight, Moves::yes);
   value(prefix + "timeout", from.timeout, to.timeout, Moves::yes);
   value(prefix + "protocol", std::string(to_string(from.protocol)), std::string(to_string(to.protocol)),
@@ -235,14 +254,43 @@ void Comparison::upstream(const UpstreamConfig& from, const UpstreamConfig& to) 
   const ConnectionsConfig& a = from.connections;
   const ConnectionsConfig& b = to.connections;
   value(connections + "idle_max", a.idle_max, b.idle_max, Moves::yes);
-  value(connections + "idle_timeout", a.idle_timeout, b.idle_timeout, Moves::no);
-  value(connections + "connect_timeout", a.connect_timeout, b.connect_timeout, Moves::no);
-  value(connections + "lifetime", a.lifetime, b.lifetime, Moves::no);
+  value(connections + "idle_timeout", a.idle_timeout, b.idle_timeout, Moves::yes);
+  value(connections + "connect_timeout", a.connect_timeout, b.connect_timeout, Moves::yes);
+  value(connections + "lifetime", a.lifetime, b.lifetime, Moves::yes);
   value(prefix + "limiter.algorithm", from.limiter.algorithm, to.limiter.algorithm, Moves::yes);
   limiter(prefix + "limiter.", from.limiter, to.limiter);
   queue(prefix + "queue.", from.queue, to.queue);
   layers(prefix, from, to);
   shared(prefix, from, to);
+}
+
+void Comparison::targets(const std::string& prefix, const UpstreamConfig& from, const UpstreamConfig& to) {
+  part(prefix + "eject", std::optional(from.eject), std::optional(to.eject), Moves::yes, [](auto key) {
+    key("consecutive_failures", &EjectionConfig::consecutive_failures);
+    key("failure_ratio", &EjectionConfig::failure_ratio);
+    key("window", &EjectionConfig::window);
+    key("calls_min", &EjectionConfig::calls_min);
+    key("time", &EjectionConfig::time);
+    key("time_max", &EjectionConfig::time_max);
+    key("share_max", &EjectionConfig::share_max);
+  });
+  part(prefix + "health", from.health, to.health, Moves::yes, [](auto key) {
+    key("path", &HealthConfig::path);
+    key("interval", &HealthConfig::interval);
+    key("timeout", &HealthConfig::timeout);
+    key("healthy_after", &HealthConfig::healthy_after);
+    key("unhealthy_after", &HealthConfig::unhealthy_after);
+    key("status_min", &HealthConfig::status_min);
+    key("status_max", &HealthConfig::status_max);
+  });
+  part(prefix + "contract", std::optional(from.contract), std::optional(to.contract), Moves::yes,
+       [](auto key) {
+         key("deadline", &ContractConfig::deadline);
+         key("attempt", &ContractConfig::attempt);
+         key("tenant", &ContractConfig::tenant);
+         key("priority", &ContractConfig::priority);
+       });
+  value(prefix + "slow_start", from.slow_start, to.slow_start, Moves::yes);
 }
 
 // Made anew, with what they have learned forgotten, where one of them changes.

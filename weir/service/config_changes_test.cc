@@ -48,8 +48,8 @@ TEST(ConfigChanges, OfAnUpstreamGoByItsName) {
   EXPECT_THAT(
       changes("upstreams: { catalog: { timeout: 3s }, pay: { url: \"http://a\", inflight: 5, because: b } "
               "}\nroutes: [ { match: /, upstream: catalog }, { match: /pay, upstream: pay } ]"),
-      ElementsAre("upstreams.catalog.timeout: 10s -> 3s", "upstreams.pay: none -> there (needs a restart)",
-                  "routes: / to catalog -> / to catalog, /pay to pay (needs a restart)"));
+      ElementsAre("upstreams.catalog.timeout: 10s -> 3s", "upstreams.pay: none -> there",
+                  "routes: / to catalog -> / to catalog, /pay to pay"));
 }
 
 // What is kept idle follows the bound where the file does not say it.

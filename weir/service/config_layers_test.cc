@@ -31,7 +31,9 @@ std::vector<std::string> findings_of(std::string_view inflight, std::string_view
   for (const Diagnostic& item : findings.items()) lines.push_back(findings.line(item).substr(2));
   if (parsed) {
     bounds::Ledger ledger;
-    const Gateway built(parsed->config, {net::SocketAddress()}, ledger, 1);
+    const auto addresses = TargetAddresses::resolve(parsed->config, net::SocketAddress());
+    if (!addresses) return addresses.error();
+    const Gateway built(parsed->config, *addresses, ledger, 1);
   }
   return lines;
 }

@@ -72,13 +72,15 @@ TEST(ConfigMistakes, UnknownKeys) {
         "5:27: error: unknown key \"becuase\" in bounds.inflight; did you mean \"because\"?"}},
       {"inflight: 50,",
        "inflight: 50, retries: 3,",
-       {"8:58: error: unknown key \"retries\" in upstreams.catalog; known here: url, inflight, timeout, "
-        "because, "
+       {"8:58: error: unknown key \"retries\" in upstreams.catalog; known here: url, targets, eject, health, "
+        "contract, slow_start, inflight, timeout, "
+        "protocol, because, "
         "connections, queue, limiter, retry, budget, breaker, hedge, throttle, cache, singleflight, defer, "
         "fallback"}},
       {"match: \"/\",",
        "match: \"/\", pefix: 1,",
-       {"10:19: error: unknown key \"pefix\" in routes[0]; known here: match, upstream"}},
+       {"10:19: error: unknown key \"pefix\" in routes[0]; known here: match, path, host, method, headers, "
+        "upstream, split, sticky, shadow, rewrite, request, reply"}},
       {"routes:",
        "drain: { dealine: 1s }\nroutes:",
        {"9:10: error: unknown key \"dealine\" in drain; did you mean \"deadline\"?"}},
@@ -130,13 +132,16 @@ TEST(ConfigMistakes, MissingKeys) {
       {"url: \"http://127.0.0.1:9001\", inflight: 50, ",
        "",
        {"8:3: error: missing key \"inflight\" in upstreams.catalog; for example inflight: 50",
-        "8:3: error: missing key \"url\" in upstreams.catalog; for example url: \"http://127.0.0.1:9001\""}},
+        "8:3: error: missing key \"url\" in upstreams.catalog; for example url: "
+        "\"http://127.0.0.1:9001\"; or targets, for several"}},
       {", upstream: catalog",
        "",
        {"10:5: error: missing key \"upstream\" in routes[0]; for example upstream: catalog"}},
       {"match: \"/\", ",
        "",
-       {"10:5: error: missing key \"match\" in routes[0]; for example match: \"/v1/\""}},
+       {"10:5: error: missing key \"match\" in routes[0]; for example match: \"/v1/\"; or path, for the "
+        "whole of "
+        "it"}},
       {"bounds:\n  inflight: { limit: 200, because: b }\n  tenant: { key: \"header:X-T\", inflight: 20, "
        "because: b }\n",
        "",

@@ -47,13 +47,13 @@ TEST(Config, HoldsWhatTheFileSays) {
   EXPECT_EQ(config.tenant, (TenantConfig{"X-Tenant-ID", 20, 100'000, ""}));
   ASSERT_EQ(config.upstreams.size(), 1u);
   EXPECT_EQ(config.upstreams[0].name, "catalog");
-  EXPECT_EQ(config.upstreams[0].url, (UpstreamUrl{false, {"127.0.0.1", 9001}}));
+  EXPECT_EQ(config.upstreams[0].targets, (std::vector<TargetConfig>{{.url = {false, {"127.0.0.1", 9001}}}}));
   EXPECT_EQ(config.upstreams[0].inflight, 50u);
   EXPECT_EQ(config.upstreams[0].timeout, 2s);
   EXPECT_EQ(config.upstreams[0].because, "its pool");
   EXPECT_EQ(config.upstreams[0].connections.idle_max, 50u);  // as many as its bound
   ASSERT_EQ(config.routes.size(), 1u);
-  EXPECT_EQ(config.routes[0], (RouteConfig{"/v1/", "catalog"}));
+  EXPECT_EQ(config.routes[0], (RouteConfig{.match = "/v1/", .upstream = "catalog"}));
   EXPECT_EQ(config.server, ServerConfig{});
   EXPECT_EQ(config.drain, DrainConfig{});
   EXPECT_EQ(config.find_upstream("catalog"), &config.upstreams[0]);
@@ -96,10 +96,20 @@ drain: { deadline: 0, readiness_delay: 5m }
   EXPECT_EQ(config.inflight, (InflightConfig{7, {0, 50ms}, "x"}));
   EXPECT_EQ(config.tenant, (TenantConfig{"tenant", 3, 1000, "y"}));
   ASSERT_EQ(config.upstreams.size(), 2u);  // in the order of the file
-  EXPECT_EQ(config.upstreams[0], (UpstreamConfig{"b", {true, {}}, 5, 1h, {0, 1ms, 1min, 24h}, "z"}));
-  EXPECT_EQ(config.upstreams[1],
-            (UpstreamConfig{"a", {false, {"::1", 80}}, 1, 10s, {1, 30s, 1500ms, 5min}, "z"}));
-  EXPECT_EQ(config.routes, (std::vector<RouteConfig>{{"/", "a"}, {"/b", "b"}}));
+  EXPECT_EQ(config.upstreams[0], (UpstreamConfig{.name = "b",
+                                                 .targets = {{.url = {true, {}}}},
+                                                 .inflight = 5,
+                                                 .timeout = 1h,
+                                                 .connections = {0, 1ms, 1min, 24h},
+                                                 .because = "z"}));
+  EXPECT_EQ(config.upstreams[1], (UpstreamConfig{.name = "a",
+                                                 .targets = {{.url = {false, {"::1", 80}}}},
+                                                 .inflight = 1,
+                                                 .timeout = 10s,
+                                                 .connections = {1, 30s, 1500ms, 5min},
+                                                 .because = "z"}));
+  EXPECT_EQ(config.routes,
+            (std::vector<RouteConfig>{{.match = "/", .upstream = "a"}, {.match = "/b", .upstream = "b"}}));
   EXPECT_EQ(config.server, (ServerConfig{7, kibibytes(1), 1, Bytes{64}, Bytes{0}, 1ms, 1h}));
   EXPECT_EQ(config.drain, (DrainConfig{0s, 5min}));
 }

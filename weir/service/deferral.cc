@@ -176,6 +176,15 @@ core::task<> Deferral::run(core::Context& context) {
   ended_.set();
 }
 
+std::vector<bounds::Row> Deferral::declared_rows(const std::string& upstream, const DeferConfig& config) {
+  return {{.name = "deferring:" + upstream, .limit = kReadingMax, .each = config.body_bytes},
+          {.name = "deferred:" + upstream,
+           .unit = bounds::Unit::bytes,
+           .limit = config.bytes.count,
+           .queue_limit = config.entries,
+           .own = Bytes{std::uint64_t{config.results} * kTicketBytes}}};
+}
+
 bounds::Row Deferral::row() const {
   const DeferredQueue::Stats stats = queue_.stats();
   return {.name = name_,

@@ -26,6 +26,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "weir/bounds/bound.h"
 #include "weir/bounds/ledger.h"
@@ -39,6 +40,9 @@
 #include "weir/service/stored_request.h"
 
 namespace weir::service {
+
+// Where it is told what became of one: behind it upstream and ticket.
+inline constexpr std::string_view kTicketPath = "/-/deferred/";
 
 class Deferral final : private bounds::LedgerEntry {
  public:
@@ -84,6 +88,8 @@ class Deferral final : private bounds::LedgerEntry {
   resilience::DeferredQueue::Stats stats() const { return queue_.stats(); }
 
   bounds::Row row() const override;
+  // What its rows of the ledger will declare.
+  static std::vector<bounds::Row> declared_rows(const std::string& upstream, const DeferConfig& config);
 
  private:
   struct Remembered {

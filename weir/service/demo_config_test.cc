@@ -23,8 +23,8 @@ TEST(DemoConfig, RunsOnABareMachine) {
   EXPECT_EQ(config.admin.text(), "127.0.0.1:9090");
   ASSERT_EQ(config.upstreams.size(), 1u);
   EXPECT_EQ(config.upstreams[0].name, "demo");
-  EXPECT_TRUE(config.upstreams[0].url.embedded_demo);
-  EXPECT_THAT(config.routes, testing::ElementsAre(RouteConfig{"/", "demo"}));
+  EXPECT_TRUE(config.upstreams[0].targets[0].url.embedded_demo);
+  EXPECT_THAT(config.routes, testing::ElementsAre(RouteConfig{.match = "/", .upstream = "demo"}));
   EXPECT_TRUE(config.tenant);
 }
 

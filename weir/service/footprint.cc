@@ -60,29 +60,6 @@ std::vector<bounds::CostRow> shared_costs(const GatewayConfig& config) {
   return costs;
 }
 
-namespace {
-
-// What a limiter moves may come to be all that it may be.
-void foresee(bounds::Row& row, std::uint64_t limit, std::uint32_t queue_depth) {
-  row.limit = limit;
-  row.limit_max = limit;
-  row.queue_limit = queue_depth;
-}
-
-}  // namespace
-
-std::vector<bounds::Row> rows_after(std::vector<bounds::Row> rows, const GatewayConfig& to) {
-  for (bounds::Row& row : rows) {
-    if (row.name == "inflight") foresee(row, to.inflight.limit, to.inflight.queue.depth);
-    if (row.name == "connections") foresee(row, to.server.connections, 0);
-    for (const UpstreamConfig& upstream : to.upstreams) {
-      if (row.name == "upstream:" + upstream.name) foresee(row, upstream.inflight, upstream.queue.depth);
-      if (row.name == "hedges:" + upstream.name) foresee(row, upstream.inflight, 0);
-    }
-  }
-  return rows;
-}
-
 bounds::CostRow process_cost(unsigned processors) {
   const observe::ProcessStats stats = observe::read_process_stats();
   return {.name = "process",

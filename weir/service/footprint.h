@@ -26,9 +26,6 @@ Bytes upstream_request_bytes();
 // What is taken whether it is used or not, or is bounded by other numbers than units:
 // caches and shared replies.
 std::vector<bounds::CostRow> shared_costs(const GatewayConfig& config);
-// The ledger's rows as they will be once a running gateway has become as `to` says:
-// for a proof before that.
-std::vector<bounds::Row> rows_after(std::vector<bounds::Row> rows, const GatewayConfig& to);
 // The process as it stands: resident memory, descriptors and threads, read from /proc.
 bounds::CostRow process_cost(unsigned processors);
 

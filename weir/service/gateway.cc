@@ -3,12 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <random>
 #include <utility>
 
 #include "weir/admission/admission.h"
 #include "weir/base/check.h"
 #include "weir/core/now.h"
+#include "weir/service/contract.h"
+#include "weir/service/deferral.h"
 #include "weir/service/grpc.h"
+#include "weir/service/header_edits.h"
 #include "weir/service/refusal_reply.h"
 #include "weir/service/relay.h"
 
@@ -19,9 +23,6 @@ namespace {
 // did not get into to have turned over, and at least the second that
 // Retry-After can express.
 constexpr Duration kRetryAfter = 1s;
-
-// Where it is told what became of what was deferred: behind it upstream and ticket.
-constexpr std::string_view kTicketPath = "/-/deferred/";
 
 Outcome outcome_of(const Error& error) {
   switch (error.kind) {
@@ -105,83 +106,133 @@ Outcome outcome_of(GatewayAdmission::Refuser refuser) {
 
 }  // namespace
 
-Gateway::Gateway(const GatewayConfig& config, const std::vector<net::SocketAddress>& addresses,
-                 bounds::Ledger& ledger, unsigned processors)
+Gateway::Gateway(const GatewayConfig& config, const TargetAddresses& addresses, bounds::Ledger& ledger,
+                 unsigned processors)
     : forwarding_(config.service),
       service_(config.service),
       admission_(config, ledger, processors),
-      unrouted_("", processors) {
-  WEIR_CHECK(addresses.size() == config.upstreams.size(), "one address for each upstream");
-  const Upstream::Parts parts{config.priority, forwarding_, ledger, forward_point_, processors};
-  for (std::size_t i = 0; i < addresses.size(); ++i) {
-    upstreams_.push_back(std::make_unique<Upstream>(config.upstreams[i], addresses[i], parts));
-  }
-  for (const RouteConfig& route : config.routes) {
-    const auto upstream =
-        std::ranges::find(upstreams_, route.upstream, [](const auto& u) { return u->config().name; });
-    WEIR_CHECK(upstream != upstreams_.end(), "a checked configuration routes to upstreams that exist");
-    routes_.push_back({route.match, upstream->get()});
-  }
-  std::ranges::sort(routes_, std::greater{}, [](const Route& route) { return route.prefix.size(); });
-}
+      unrouted_("", processors),
+      rng_((std::uint64_t{std::random_device{}()} << 32) + std::random_device{}()),
+      ledger_(ledger),
+      processors_(processors),
+      table_(make_table(config, addresses, nullptr), processors) {}
 
 Gateway::~Gateway() = default;
 
-void Gateway::apply(const GatewayConfig& to) {
+// The table's pointer is of a count of its own: when the last table and the last
+// request that has the upstream are gone, what it does on its own ends, and with that
+// the upstream.
+std::shared_ptr<Upstream> Gateway::make_upstream(const UpstreamConfig& config,
+                                                 const TargetAddresses& addresses,
+                                                 const std::optional<PriorityConfig>& priority) {
+  const auto made = std::make_shared<Upstream>(
+      config, addresses, Upstream::Parts{priority, forwarding_, ledger_, forward_point_, processors_});
+  {
+    const std::lock_guard guard(kept_mutex_);
+    kept_.push_back(made);
+  }
+  if (scope_ != nullptr) keep(made);
+  return {made.get(), [made](Upstream* upstream) { upstream->retire(); }};
+}
+
+// One that lives on takes over what is declared now.
+std::shared_ptr<Shadow> Gateway::shadow_for(const RouteConfig& route) {
+  std::erase_if(shadows_, [](const auto& shadow) { return shadow.use_count() == 1 && shadow->idle(); });
+  const std::string name = route.text();
+  for (const auto& shadow : shadows_) {
+    if (shadow->name() != name) continue;
+    shadow->apply(*route.shadow);
+    return shadow;
+  }
+  auto shadow = std::make_shared<Shadow>(ledger_, name, *route.shadow);
+  shadows_.push_back(shadow);
+  return shadow;
+}
+
+std::shared_ptr<const GatewayTable> Gateway::make_table(const GatewayConfig& config,
+                                                        const TargetAddresses& addresses,
+                                                        const GatewayTable* before) {
+  std::vector<std::shared_ptr<Upstream>> upstreams;
+  for (const UpstreamConfig& upstream : config.upstreams) {
+    std::shared_ptr<Upstream> stays = before == nullptr ? nullptr : before->upstream(upstream.name);
+    if (stays) stays->apply(upstream, addresses, config.priority);
+    upstreams.push_back(stays ? std::move(stays) : make_upstream(upstream, addresses, config.priority));
+  }
+  return std::make_shared<const GatewayTable>(config.routes, std::move(upstreams),
+                                              [this](const RouteConfig& route) { return shadow_for(route); });
+}
+
+std::expected<void, std::string> Gateway::apply(const GatewayConfig& to, const TargetAddresses& addresses) {
+  const std::shared_ptr<const GatewayTable> before = table_.get();
+  std::size_t upstreams = 0;
+  {
+    const std::lock_guard guard(kept_mutex_);
+    std::erase_if(kept_, [](const auto& upstream) { return upstream.expired(); });
+    upstreams = kept_.size();
+  }
+  for (const UpstreamConfig& upstream : to.upstreams) {
+    if (before->upstream(upstream.name)) continue;
+    ++upstreams;
+    if (!ledger_.contains("upstream:" + upstream.name)) continue;
+    return std::unexpected(fmt::format(
+        "upstream {} was taken away by an earlier reload and still finishes what was inside", upstream.name));
+  }
+  if (tasks_ != nullptr) (void)tasks_->resize(besides_ + (Upstream::kTasks * upstreams));
   admission_.apply(to);
-  for (const auto& upstream : upstreams_) {
-    const UpstreamConfig* config = to.find_upstream(upstream->config().name);
-    WEIR_CHECK(config != nullptr, "the upstreams are the same");
-    upstream->apply(*config, to.priority);
-  }
+  table_.set(make_table(to, addresses, before.get()));
+  return {};
 }
 
-void Gateway::spawn_housekeeping(core::Scope& scope, core::Limit& tasks) {
-  const auto start = [&](core::task<> task) {
+void Gateway::keep(const std::shared_ptr<Upstream>& upstream) {
+  Result<core::Permit> permit = tasks_->try_acquire();
+  WEIR_CHECK(permit, "the tasks of each upstream are declared");
+  scope_->spawn(std::move(*permit), Upstream::keep(upstream, scope_->context(), *tasks_));
+}
+
+void Gateway::spawn_housekeeping(core::Scope& scope, bounds::Bound& tasks, std::uint64_t besides) {
+  scope_ = &scope;
+  tasks_ = &tasks;
+  besides_ = besides;
+  if (admission_.memory() != nullptr) {
     Result<core::Permit> permit = tasks.try_acquire();
-    WEIR_CHECK(permit, "the tasks of each upstream are declared");
-    scope.spawn(std::move(*permit), std::move(task));
-  };
-  if (admission_.memory() != nullptr) start(admission_.memory()->run(scope.context()));
-  for (const auto& upstream : upstreams_) {
-    start(upstream->keep_swept(scope.context()));
-    if (upstream->shares()) start(upstream->run_shared(scope.context()));
-    if (upstream->deferral() != nullptr) start(upstream->run_deferral(scope.context()));
+    WEIR_CHECK(permit, "the watch on memory is declared");
+    scope.spawn(std::move(*permit), admission_.memory()->run(scope.context()));
   }
-}
-
-Upstream* Gateway::find_upstream(std::string_view path) const {
-  const auto route =
-      std::ranges::find_if(routes_, [path](const Route& r) { return path.starts_with(r.prefix); });
-  return route == routes_.end() ? nullptr : route->upstream;
+  for (const auto& upstream : kept_) keep(upstream.lock());
 }
 
 core::task<void> Gateway::handle(http::Exchange& exchange) {
   const TimePoint start = core::now();
-  if (co_await answer_ticket(exchange)) co_return;
-  Upstream* upstream = find_upstream(path_of(exchange.request().target));
-  if (upstream == nullptr) {
+  std::shared_ptr<const GatewayTable> table = table_.get();
+  const bool of_ticket = path_of(exchange.request().target).starts_with(kTicketPath);
+  if (of_ticket && co_await answer_ticket(exchange, *table)) co_return;
+  const GatewayTable::Route* const route = table->find(exchange.request());
+  if (route == nullptr) {
     unrouted_.count(Outcome::no_route, {});
     co_await send_refusal(exchange,
-                          {.status = 404, .reason = "no_route", .message = "no route matches this path"});
+                          {.status = 404, .reason = "no_route", .message = "no route matches this request"});
     co_return;
   }
-  const Outcome outcome = co_await serve(exchange, *upstream);
-  upstream->stats().count(outcome, core::now() - start);
+  Upstream& upstream = table->choose(*route, exchange.request(), exchange.peer(), rng_);
+  ClientBody body(exchange.body());
+  const Serving serving{exchange, std::move(table), *route, upstream, upstream.targets().current(), body};
+  const Outcome outcome = co_await serve(serving);
+  upstream.stats().count(outcome, core::now() - start);
 }
 
 // What could not be served is answered when nothing is held any more.
-core::task<Outcome> Gateway::serve(http::Exchange& exchange, Upstream& upstream) {
+core::task<Outcome> Gateway::serve(const Serving& serving) {
+  http::Exchange& exchange = serving.exchange;
+  Upstream& upstream = serving.upstream;
   Refused refused;
-  ClientBody body(exchange.body());
-  const Forwarded forwarded = co_await admit_and_forward(exchange, upstream, body, refused);
+  const Forwarded forwarded = co_await admit_and_forward(serving, refused);
   if (forwarded) co_return *forwarded;
   if (exchange.context().cancelled()) co_return Outcome::client_gone;
   if (refused.by == Outcome::refused_tenant || refused.by == Outcome::refused_caller) {
     co_await refuse(exchange, refused, forwarded.error());
     co_return refused.by;
   }
-  if (const auto degraded = co_await degrade(exchange, upstream, body)) co_return *degraded;
+  if (const auto degraded = co_await degrade(serving)) co_return *degraded;
   if (refused.at_bound) {
     co_await refuse(exchange, refused, forwarded.error());
     co_return refused.by;
@@ -196,42 +247,70 @@ core::task<Outcome> Gateway::serve(http::Exchange& exchange, Upstream& upstream)
 
 // The permits live as long as this frame: until the reply is with the kernel, or
 // until it is clear that there is none.
-core::task<Forwarded> Gateway::admit_and_forward(http::Exchange& exchange, Upstream& upstream,
-                                                 ClientBody& body, Refused& refused) {
-  Result<admission::Admitted> admitted = co_await admission_.ask(exchange.context(), exchange.request());
+core::task<Forwarded> Gateway::admit_and_forward(const Serving& serving, Refused& refused) {
+  Result<admission::Admitted> admitted =
+      co_await admission_.ask(serving.exchange.context(), serving.exchange.request());
   if (!admitted) {
     const GatewayAdmission::Refuser refuser = admission_.refuser(admitted.error());
     refused = {.by = outcome_of(refuser), .at_bound = true, .limit = admission_.limit_of(refuser)};
     co_return std::unexpected(admitted.error());
   }
   const Forwarded forwarded =
-      co_await forward(exchange, upstream, body, {.level = admitted->level(), .flow = admitted->flow()});
+      co_await forward(serving, {.level = admitted->level(), .flow = admitted->flow()});
   admitted->complete(verdict_of(forwarded));
   if (!forwarded) {
     refused.by = outcome_of(forwarded.error());
-    refused.at_bound = forwarded.error().where == upstream.inflight().name();
-    refused.limit = upstream.inflight().limit();
+    refused.at_bound = forwarded.error().where == serving.upstream.inflight().name();
+    refused.limit = serving.upstream.inflight().limit();
   }
   co_return forwarded;
 }
 
-core::task<Forwarded> Gateway::forward(http::Exchange& exchange, Upstream& upstream, ClientBody& body,
-                                       Upstream::Asker asker) {
+void Gateway::write_request(const Serving& serving, http::RequestHead& out) const {
+  forwarding_.request(serving.exchange.request(), serving.exchange.peer(), out);
+  edit_request(*serving.route.config, out);
+  const http::RequestHead& request = serving.exchange.request();
+  const ContractConfig& contract = serving.targets->contract;
+  if (!contract.tenant.empty()) tell(contract.tenant, admission_.tenant_of(request), out);
+  if (!contract.priority.empty()) tell(contract.priority, admission_.importance_word(request), out);
+}
+
+// Of what the upstream is sent: routes may change it.
+std::optional<std::string> Gateway::key_of(const Serving& serving, const http::RequestHead& request) {
+  auto key = shared_key(request, serving.exchange.body().length() != 0);
+  if (key && !serving.route.config->request.empty()) key->append("\n").append(serving.route.config->text());
+  return key;
+}
+
+core::task<Forwarded> Gateway::forward(const Serving& serving, Upstream::Asker asker) {
   // The caller's own patience, where it tells it, and the upstream learns what is left of it.
-  const auto patience = grpc_timeout(exchange.request().headers);
-  const Duration timeout = std::min(patience.value_or(upstream.timeout()), upstream.timeout());
-  core::Context context(exchange.context(), saturating_add(core::now(), timeout));
+  const auto patience = grpc_timeout(serving.exchange.request().headers);
+  const Duration told = std::min(patience.value_or(Duration::max()),
+                                 time_left(serving.targets->contract, serving.exchange.request()));
+  const Duration time = std::min(serving.upstream.timeout(), told);
+  core::Context context(serving.exchange.context(), saturating_add(core::now(), time));
+  Shadow* const shadow = serving.route.shadow.get();
+  const bool copied = shadow != nullptr && shadow->wants(rng_);
+  if (copied) serving.body.keep(shadow->body_bytes());
   http::RequestHead request;
-  forwarding_.request(exchange.request(), exchange.peer(), request);
-  if (patience) request.headers.set("grpc-timeout", grpc_timeout_text(timeout));
-  if (upstream.shares()) {
-    if (auto key = shared_key(exchange.request(), body.length() != 0)) {
-      const Sharer sharer{.upstream = upstream, .context = context, .asker = asker};
-      const Forwarded served = co_await forward_shared(exchange, sharer, std::move(*key), request);
-      if (!served || *served != Outcome::no_route) co_return served;
-    }
+  write_request(serving, request);
+  if (patience) request.headers.set("grpc-timeout", grpc_timeout_text(time));
+  Forwarded forwarded = Outcome::no_route;
+  if (serving.upstream.shares()) {
+    if (auto key = key_of(serving, request))
+      forwarded = co_await forward_shared(serving, {context, asker, std::move(*key)}, request);
   }
-  Result<Upstream::Reply> reply = co_await upstream.send(context, request, body, asker);
+  if (forwarded && *forwarded == Outcome::no_route)
+    forwarded = co_await forward_own(serving, context, request, asker);
+  if (copied) copy_to_shadow(serving, std::move(request));
+  co_return forwarded;
+}
+
+core::task<Forwarded> Gateway::forward_own(const Serving& serving, core::Context& context,
+                                           const http::RequestHead& request, Upstream::Asker asker) {
+  ClientBody& body = serving.body;
+  Result<Upstream::Reply> reply =
+      co_await serving.upstream.send(context, request, body, serving.targets, asker);
   if (!reply) {
     // Without a reply of ours the server answers with the status of its refusal.
     if (body.failed()) co_return Outcome::request_body_failed;
@@ -239,116 +318,42 @@ core::task<Forwarded> Gateway::forward(http::Exchange& exchange, Upstream& upstr
   }
   http::ResponseHead head;
   forwarding_.response(reply->response.head(), head);
-  const Forwarded relayed = co_await relay({exchange, context, body}, head, reply->response);
+  apply_edits(serving.route.config->reply, head.headers);
+  const Forwarded relayed = co_await relay({serving.exchange, context, body}, head, reply->response);
   if (!relayed && body.failed()) co_return Outcome::request_body_failed;
+  if (relayed && *relayed == Outcome::upstream_broke_off) serving.upstream.broke_off(*reply);
   co_return relayed;
 }
 
 // no_route: what came is of no use to this request, which has to go itself.
-core::task<Forwarded> Gateway::forward_shared(http::Exchange& exchange, const Sharer& sharer, std::string key,
+core::task<Forwarded> Gateway::forward_shared(const Serving& serving, Sharer sharer,
                                               const http::RequestHead& request) {
   const std::uint64_t id = requests_.fetch_add(1, std::memory_order_relaxed) + 1;
   const Result<Upstream::Found> found =
-      co_await sharer.upstream.find(sharer.context, std::move(key), request, id, sharer.asker);
+      co_await serving.upstream.find(sharer.context, std::move(sharer.key), request, id, sharer.asker);
   if (!found) co_return std::unexpected(found.error());
   const StoredReply& stored = *found->value;
   if (!stored.whole || (!stored.for_all && stored.loader != id)) co_return Outcome::no_route;
   const bool loaded = found->freshness == resilience::Freshness::loaded;
-  const bool sent = co_await respond_stored(exchange, stored, found->age, found->freshness);
+  const bool sent = co_await respond_stored(serving, stored, found->age, found->freshness);
   if (!sent) co_return Outcome::client_gone;
   if (loaded) co_return stored.loader == id ? Outcome::forwarded : Outcome::joined;
   co_return found->freshness == resilience::Freshness::fresh ? Outcome::cached : Outcome::stale;
 }
 
-// Where no good reply is to be had: what is there, else a promise, else the reply that
-// is declared.
-core::task<std::optional<Outcome>> Gateway::degrade(http::Exchange& exchange, Upstream& upstream,
-                                                    ClientBody& body) {
-  if (co_await serve_stale(exchange, upstream)) co_return Outcome::stale;
-  // Of a body that has been begun a part is gone.
-  if (Deferral* deferral = upstream.deferral(); deferral != nullptr && !body.begun()) {
-    if (const auto deferred = co_await defer(exchange, *deferral, body)) co_return deferred;
-  }
-  const auto fallback = upstream.fallback();
-  if (fallback == nullptr) co_return std::nullopt;
-  http::ResponseHead head;
-  head.status = fallback->status;
-  head.headers.add("Content-Type", fallback->content_type);
-  head.headers.add("Weir-Degraded", "fallback");
-  const Result<> sent = co_await exchange.respond(head, fallback->body);
-  co_return sent ? Outcome::fallback : Outcome::client_gone;
-}
-
-core::task<std::optional<Outcome>> Gateway::defer(http::Exchange& exchange, Deferral& deferral,
-                                                  ClientBody& body) {
-  if (!deferral.takes(exchange.request(), body)) co_return std::nullopt;
+core::task<bool> Gateway::serve_stale(const Serving& serving) {
+  if (!serving.upstream.shares()) co_return false;
   http::RequestHead request;
-  forwarding_.request(exchange.request(), exchange.peer(), request);
-  const std::optional<std::string> ticket = co_await deferral.take(exchange.context(), request, body);
-  if (!ticket) co_return std::nullopt;
-  http::ResponseHead head;
-  head.status = 202;
-  head.headers.add("Location", fmt::format("{}{}/{}", kTicketPath, deferral.upstream(), *ticket));
-  head.headers.add("Content-Type", "application/json");
-  head.headers.add("Retry-After", "1");
-  head.headers.add("Weir-Degraded", "deferred");
-  const Result<> sent = co_await exchange.respond(head, to_json(Deferral::Ticket{}));
-  co_return sent ? Outcome::deferred : Outcome::client_gone;
-}
-
-// False: the request is none for what became of another.
-core::task<bool> Gateway::answer_ticket(http::Exchange& exchange) {
-  std::string_view path = path_of(exchange.request().target);
-  if (!path.starts_with(kTicketPath) || exchange.request().method != "GET") co_return false;
-  path.remove_prefix(kTicketPath.size());
-  const std::size_t slash = std::min(path.find('/'), path.size());
-  const auto upstream =
-      std::ranges::find(upstreams_, path.substr(0, slash),
-                        [](const auto& each) -> std::string_view { return each->config().name; });
-  if (upstream == upstreams_.end() || (*upstream)->deferral() == nullptr) co_return false;
-  const auto ticket = (*upstream)->deferral()->find(path.substr(std::min(slash + 1, path.size())));
-  (*upstream)->stats().count(Outcome::ticket, {});
-  if (!ticket) {
-    co_await send_refusal(exchange, {.status = 404,
-                                     .reason = "no_ticket",
-                                     .message = "there is no such request, or it has been forgotten"});
-    co_return true;
-  }
-  http::ResponseHead head;
-  head.headers.add("Content-Type", "application/json");
-  head.headers.add("Cache-Control", "no-store");
-  (void)co_await exchange.respond(head, to_json(*ticket));
-  co_return true;
-}
-
-core::task<> Gateway::finish_deferred(core::Context& context) {
-  for (const auto& upstream : upstreams_) {
-    if (upstream->deferral() != nullptr) upstream->deferral()->close();
-  }
-  for (const auto& upstream : upstreams_) {
-    if (upstream->deferral() != nullptr) (void)co_await upstream->deferral()->ended(context);
-  }
-}
-
-std::uint64_t Gateway::deferred_left() const {
-  std::uint64_t left = 0;
-  for (const auto& upstream : upstreams_) {
-    if (upstream->deferral() != nullptr) left += upstream->deferral()->stats().left;
-  }
-  return left;
-}
-
-core::task<bool> Gateway::serve_stale(http::Exchange& exchange, Upstream& upstream) {
-  if (!upstream.shares()) co_return false;
-  const auto key = shared_key(exchange.request(), exchange.body().length() != 0);
+  write_request(serving, request);
+  const auto key = key_of(serving, request);
   if (!key) co_return false;
-  const auto found = upstream.find_stale(*key);
+  const auto found = serving.upstream.find_stale(*key);
   if (!found || !found->value->whole || !found->value->for_all) co_return false;
-  co_return co_await respond_stored(exchange, *found->value, found->age,
+  co_return co_await respond_stored(serving, *found->value, found->age,
                                     resilience::Freshness::stale_on_error);
 }
 
-core::task<bool> Gateway::respond_stored(http::Exchange& exchange, const StoredReply& stored, Duration age,
+core::task<bool> Gateway::respond_stored(const Serving& serving, const StoredReply& stored, Duration age,
                                          resilience::Freshness freshness) {
   using resilience::Freshness;
   http::ResponseHead head = stored.head;
@@ -361,8 +366,42 @@ core::task<bool> Gateway::respond_stored(http::Exchange& exchange, const StoredR
                                                : freshness == Freshness::fresh ? "hit"
                                                                                : "hit; detail=stale"));
   if (freshness == Freshness::stale_on_error) head.headers.add("Weir-Degraded", "stale");
-  const Result<> sent = co_await exchange.respond(head, stored.body);
+  apply_edits(serving.route.config->reply, head.headers);
+  const Result<> sent = co_await serving.exchange.respond(head, stored.body);
   co_return sent.has_value();
+}
+
+// The gateway is busy where it is near its limit: copies take nobody's place.
+void Gateway::copy_to_shadow(const Serving& serving, http::RequestHead request) {
+  Shadow& shadow = *serving.route.shadow;
+  if (!serving.body.kept()) return shadow.count(Shadow::Fate::body);
+  const bounds::Bound& all = admission_.all().bound();
+  const bool busy =
+      scope_ == nullptr || admission_.all().threshold() > 0 || all.in_use() * 5 > all.limit() * 4;
+  std::optional<core::Permit> permit = shadow.begin(busy, core::now());
+  if (!permit) return;
+  scope_->spawn(std::move(*permit),
+                run_copy(serving.table, serving.route, std::move(request), *serving.body.kept()));
+}
+
+core::task<> Gateway::run_copy(std::shared_ptr<const GatewayTable> table, const GatewayTable::Route& route,
+                               http::RequestHead request, std::string body) {
+  Upstream& upstream = *route.shadow_to;
+  Shadow& shadow = *route.shadow;
+  core::Context context(scope_->context(), saturating_add(core::now(), upstream.timeout()));
+  request.headers.set("Weir-Shadow", "1");
+  TextBody text(body);
+  ClientBody sent(text);
+  // As unimportant as can be: what is told to be shed there is a copy first.
+  Result<Upstream::Reply> reply =
+      co_await upstream.send(context, request, sent, upstream.targets().current(), {});
+  bool whole = reply.has_value();
+  while (whole) {
+    const auto piece = co_await reply->response.body().next(context);
+    whole = piece.has_value();
+    if (!whole || piece->empty()) break;
+  }
+  shadow.count(whole && reply->response.head().status < 500 ? Shadow::Fate::good : Shadow::Fate::bad);
 }
 
 core::task<void> Gateway::refuse(http::Exchange& exchange, const Refused& refused, const Error& error) {
@@ -377,7 +416,6 @@ core::task<void> Gateway::refuse(http::Exchange& exchange, const Refused& refuse
   std::string_view message = "as many requests are inside as the service can carry";
   if (one) message = "this tenant has as many requests inside as it may have";
   if (error.reason == Reason::over_rate) message = "more requests in this time than were agreed on";
-  if (refused.by == Outcome::refused_tier) message = "as many requests of this tier are inside as may be";
   if (refused.by == Outcome::refused_memory) message = "the service runs short of memory";
   if (error.reason == Reason::shed)
     message = "more comes than can be served, and what is more important goes first";

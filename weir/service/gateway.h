@@ -20,7 +20,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <expected>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +35,8 @@
 #include "weir/service/config.h"
 #include "weir/service/forwarding.h"
 #include "weir/service/gateway_stats.h"
+#include "weir/service/gateway_table.h"
+#include "weir/service/published.h"
 #include "weir/service/relay.h"
 #include "weir/service/upstream.h"
 #include "weir/testing/faults.h"
@@ -40,43 +45,41 @@ namespace weir::service {
 
 class Gateway final : public http::Handler {
  public:
-  // `addresses`: where each upstream of the configuration is, in its order.
-  // The configuration outlives the gateway.
-  Gateway(const GatewayConfig& config, const std::vector<net::SocketAddress>& addresses,
-          bounds::Ledger& ledger, unsigned processors);
+  // `addresses`: where all targets of the configuration are. The configuration
+  // outlives the gateway.
+  Gateway(const GatewayConfig& config, const TargetAddresses& addresses, bounds::Ledger& ledger,
+          unsigned processors);
   ~Gateway() override;
 
   core::task<void> handle(http::Exchange& exchange) override;
 
   // Makes what may change while it runs (config_changes.h) as `to` says: limits and
-  // timeouts move at once, permits held stay valid. `to` is checked, and differs from
-  // the configuration in nothing else. By one task at a time.
-  void apply(const GatewayConfig& to);
+  // timeouts move at once, permits held stay valid; upstreams, targets and routes that
+  // are gone finish what is inside. `to` is checked, and differs from the configuration
+  // in nothing else. By one task at a time. Error: why not now; nothing has changed.
+  std::expected<void, std::string> apply(const GatewayConfig& to, const TargetAddresses& addresses);
 
-  // Upstream::kTasks for each upstream at most, until the scope is cancelled; `tasks`
-  // has a unit for each.
-  void spawn_housekeeping(core::Scope& scope, core::Limit& tasks);
+  // Begins what it does on its own, until the scope is cancelled; once. `tasks` has
+  // Upstream::kTasks for each upstream, and one more; with other upstreams it is
+  // resized, to those and `besides`. Both outlive its tasks.
+  void spawn_housekeeping(core::Scope& scope, bounds::Bound& tasks, std::uint64_t besides);
 
   // "gateway.forward": a request that has its permits and is about to be sent to its
   // upstream, in the upstream's time. An error here is as one of the upstream's.
   testing::FaultPoint& forward_point() { return forward_point_; }
 
   // What was deferred is sent until there is no more, or `context` ends; nothing more is
-  // taken in.
+  // taken in. Once.
   core::task<> finish_deferred(core::Context& context);
-  // How many were given up when the tasks of spawn_housekeeping() ended.
+  // How many of it were given up; when the tasks of spawn_housekeeping() have ended.
   std::uint64_t deferred_left() const;
 
   // Any thread.
   const GatewayAdmission& admission() const { return admission_; }
   const RouteStats& unrouted() const { return unrouted_; }
-  const std::vector<std::unique_ptr<Upstream>>& upstreams() const { return upstreams_; }
+  std::shared_ptr<const GatewayTable> table() const { return table_.get(); }
 
  private:
-  struct Route {
-    std::string_view prefix;
-    Upstream* upstream;
-  };
   // Who has refused a request, or failed it.
   struct Refused {
     Outcome by = Outcome::internal;
@@ -84,38 +87,70 @@ class Gateway final : public http::Handler {
     std::uint64_t limit = 0;  // 0: none to tell
   };
 
-  // A request that may be answered with what another fetches.
-  struct Sharer {
+  // A request, the route that it has taken and where it goes.
+  struct Serving {
+    http::Exchange& exchange;
+    std::shared_ptr<const GatewayTable> table;  // keeps the two below
+    const GatewayTable::Route& route;
     Upstream& upstream;
+    std::shared_ptr<const TargetSet> targets;  // the upstream's, as it was then
+    ClientBody& body;
+  };
+  // One that may be answered with what another fetches.
+  struct Sharer {
     core::Context& context;
     Upstream::Asker asker;
+    std::string key;  // by which it is shared
   };
 
-  Upstream* find_upstream(std::string_view path) const;
-  core::task<Outcome> serve(http::Exchange& exchange, Upstream& upstream);
-  core::task<Forwarded> admit_and_forward(http::Exchange& exchange, Upstream& upstream, ClientBody& body,
-                                          Refused& refused);
-  core::task<Forwarded> forward(http::Exchange& exchange, Upstream& upstream, ClientBody& body,
-                                Upstream::Asker asker);
-  core::task<Forwarded> forward_shared(http::Exchange& exchange, const Sharer& sharer, std::string key,
+  std::shared_ptr<const GatewayTable> make_table(const GatewayConfig& config,
+                                                 const TargetAddresses& addresses,
+                                                 const GatewayTable* before);
+  std::shared_ptr<Shadow> shadow_for(const RouteConfig& route);
+  std::shared_ptr<Upstream> make_upstream(const UpstreamConfig& config, const TargetAddresses& addresses,
+                                          const std::optional<PriorityConfig>& priority);
+  void keep(const std::shared_ptr<Upstream>& upstream);
+  core::task<Outcome> serve(const Serving& serving);
+  core::task<Forwarded> admit_and_forward(const Serving& serving, Refused& refused);
+  core::task<Forwarded> forward(const Serving& serving, Upstream::Asker asker);
+  core::task<Forwarded> forward_own(const Serving& serving, core::Context& context,
+                                    const http::RequestHead& request, Upstream::Asker asker);
+  core::task<Forwarded> forward_shared(const Serving& serving, Sharer sharer,
                                        const http::RequestHead& request);
-  core::task<bool> serve_stale(http::Exchange& exchange, Upstream& upstream);
-  core::task<std::optional<Outcome>> degrade(http::Exchange& exchange, Upstream& upstream, ClientBody& body);
-  core::task<std::optional<Outcome>> defer(http::Exchange& exchange, Deferral& deferral, ClientBody& body);
-  core::task<bool> answer_ticket(http::Exchange& exchange);
-  core::task<bool> respond_stored(http::Exchange& exchange, const StoredReply& stored, Duration age,
+  core::task<std::optional<Outcome>> degrade(const Serving& serving);
+  core::task<std::optional<Outcome>> defer(const Serving& serving, Deferral& deferral);
+  core::task<bool> answer_ticket(http::Exchange& exchange, const GatewayTable& table);
+  core::task<bool> serve_stale(const Serving& serving);
+  core::task<bool> respond_stored(const Serving& serving, const StoredReply& stored, Duration age,
                                   resilience::Freshness freshness);
+  // What the upstream is sent for it.
+  void write_request(const Serving& serving, http::RequestHead& out) const;
+  // By what its reply may be shared; empty: it may not.
+  static std::optional<std::string> key_of(const Serving& serving, const http::RequestHead& request);
+  void copy_to_shadow(const Serving& serving, http::RequestHead request);
+  core::task<> run_copy(std::shared_ptr<const GatewayTable> table, const GatewayTable::Route& route,
+                        http::RequestHead request, std::string body);
   core::task<void> refuse(http::Exchange& exchange, const Refused& refused, const Error& error);
 
   // Constant after construction, and safe to call from any processor.
   const Forwarding forwarding_;
   const std::string service_;
   GatewayAdmission admission_;
-  std::vector<std::unique_ptr<Upstream>> upstreams_;
-  std::vector<Route> routes_;  // longest match first
   RouteStats unrouted_;
   std::atomic<std::uint64_t> requests_{0};  // those that may be shared, to tell them apart; relaxed
   testing::FaultPoint forward_point_{"gateway.forward"};
+  resilience::SharedRng rng_;  // for splits and shadows
+  // Of apply() and of what builds: one task at a time.
+  bounds::Ledger& ledger_;
+  const unsigned processors_;
+  core::Scope* scope_ = nullptr;  // where housekeeping runs, once it does
+  bounds::Bound* tasks_ = nullptr;
+  std::uint64_t besides_ = 0;
+  std::mutex kept_mutex_;                            // guards kept_, which the drain reads as well
+  std::vector<std::weak_ptr<Upstream>> kept_;        // all that have not ended
+  std::vector<std::shared_ptr<Upstream>> draining_;  // those that have deferred, of finish_deferred()
+  std::vector<std::shared_ptr<Shadow>> shadows_;     // of the table, and those with copies under way
+  Published<GatewayTable> table_;
 };
 
 }  // namespace weir::service

@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include "weir/service/target_pages.h"
+
 namespace weir::service {
 namespace {
 
@@ -191,26 +193,27 @@ void expose_admission(const GatewayAdmission& admission, observe::Exposition& pa
 void expose_gateway(const Gateway& gateway, observe::Exposition& page) {
   expose_admission(gateway.admission(), page);
   expose_route(gateway.unrouted(), page);
-  const auto& upstreams = gateway.upstreams();
+  const auto table = gateway.table();
+  const auto& upstreams = table->upstreams();
   for (const auto& upstream : upstreams) expose_route(upstream->stats(), page);
   for (const auto& upstream : upstreams) {
     page.histogram("weir_request_seconds", "Time of forwarded requests, queueing included.",
                    {{"upstream", upstream->config().name}}, upstream->stats().seconds.snapshot());
   }
   for (const auto& upstream : upstreams) {
-    const observe::Labels labels{{"upstream", upstream->config().name}};
-    const http::Client::Stats client = upstream->client_stats();
-    page.gauge("weir_upstream_connections_open", "Connections to the upstream.", labels,
-               number(client.pool.idle + client.pool.in_use));
-    page.gauge("weir_upstream_connections_idle", "Of these, without a request.", labels,
-               number(client.pool.idle));
-    page.counter("weir_upstream_connects_total", "Connections made.", labels, number(client.connects));
-    page.counter("weir_upstream_reuses_total", "Requests sent on a connection that had served one.", labels,
-                 number(client.pool.reuses));
+    expose_targets(upstream->config().name, *upstream->targets().current(), page);
   }
   for (const auto& upstream : upstreams) expose_limiter(*upstream, page);
   for (const auto& upstream : upstreams) expose_deferral(*upstream, page);
   for (const auto& upstream : upstreams) expose_layers(*upstream, page);
+  for (const GatewayTable::Route& route : table->routes()) {
+    if (!route.shadow) continue;
+    for (const Shadow::Fate fate : Shadow::kFates) {
+      page.counter("weir_shadow_copies_total", "Copies of requests, by what became of them.",
+                   {{"route", route.shadow->name()}, {"outcome", std::string(to_string(fate))}},
+                   number(route.shadow->counted(fate)));
+    }
+  }
 }
 
 void expose_server(std::string_view listener, const http::Server::Stats& stats, observe::Exposition& page) {

@@ -1,6 +1,7 @@
 #include "weir/service/gateway_server.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <atomic>
@@ -24,10 +25,13 @@
 #include "weir/service/descriptors.h"
 #include "weir/service/endpoint.h"
 #include "weir/service/footprint.h"
+#include "weir/service/foreseen_rows.h"
 #include "weir/service/gateway.h"
 #include "weir/service/gateway_metrics.h"
 #include "weir/service/reload.h"
 #include "weir/service/server_options.h"
+#include "weir/service/target_addresses.h"
+#include "weir/service/target_pages.h"
 
 namespace weir::service {
 namespace {
@@ -40,29 +44,6 @@ constexpr std::uint64_t kAdminConnections = 64;
 // caller's own.
 constexpr std::uint64_t kServeTasks = 7;
 
-// Where the upstreams are; those that are embedded are not known yet.
-using Addresses = std::vector<std::optional<net::SocketAddress>>;
-
-// Announces what cannot be resolved; nullopt then.
-std::optional<Addresses> resolve_upstreams(const GatewayConfig& config, const GatewayRunOptions& options) {
-  Addresses addresses;
-  bool complete = true;
-  for (const UpstreamConfig& upstream : config.upstreams) {
-    addresses.emplace_back();
-    if (upstream.url.embedded_demo) continue;
-    const HostPort& place = upstream.url.address;
-    const auto resolved = net::resolve(place.host, place.port);
-    if (resolved) {
-      addresses.back() = *resolved;
-      continue;
-    }
-    options.announce(fmt::format("error: upstream '{}': no address for '{}'", upstream.name, place.host));
-    complete = false;
-  }
-  if (!complete) return std::nullopt;
-  return addresses;
-}
-
 std::uint64_t total_inflight(const GatewayConfig& config) {
   std::uint64_t total = 0;
   for (const UpstreamConfig& upstream : config.upstreams) total += upstream.inflight;
@@ -72,21 +53,20 @@ std::uint64_t total_inflight(const GatewayConfig& config) {
 // The parts of one run, in the order in which they depend on one another.
 class GatewayRun {
  public:
-  GatewayRun(const GatewayConfig& config, const GatewayRunOptions& options, core::Runtime& runtime,
-             const Addresses& addresses)
+  GatewayRun(const GatewayConfig& config, const GatewayRunOptions& options, core::Runtime& runtime)
       : config_(config),
         options_(options),
         runtime_(runtime),
-        addresses_(addresses),
         tasks_(ledger_, {.name = "gateway-tasks",
                          .limit = kServeTasks + Upstream::kTasks * config.upstreams.size(),
                          .because = "three listeners, the signals, a reload by one, the watch on memory, "
-                                    "what runs beside, three for each upstream"}),
+                                    "what runs beside, four for each upstream"}),
         admin_({.service = config.service,
                 .ledger = ledger_,
                 .expose = [this](observe::Exposition& page) { expose(page); },
                 .overview = [this] { return overview(); },
                 .notice = options.notice,
+                .targets = [this] { return targets_json(gateway_->table()->upstreams()); },
                 .proof = [this] { return proof(); },
                 .reload = [this](core::Context& context) { return reloader_.reload(context); }}),
         admin_endpoint_(ledger_,
@@ -95,10 +75,11 @@ class GatewayRun {
                          .because = "scrapers and people",
                          .each = connection_bytes({})},
                         {}, admin_),
-        reloader_(config, {.load = options.load,
-                           .prove = [this](const GatewayConfig& to) { return prove_after(to); },
-                           .apply = [this](const GatewayConfig& to) { apply(to); },
-                           .announce = options.announce}),
+        reloader_(config,
+                  {.load = options.load ? std::function<Parsed()>([this] { return load(); }) : nullptr,
+                   .prove = [this](const GatewayConfig& to) { return prove_after(to); },
+                   .apply = [this](const GatewayConfig& to) { return apply(to); },
+                   .announce = options.announce}),
         drain_deadline_(config.drain.deadline.count()),
         readiness_delay_(config.drain.readiness_delay.count()) {}
 
@@ -108,6 +89,9 @@ class GatewayRun {
  private:
   bool open(Endpoint& endpoint, const HostPort& place);
   bool open_all();
+  bool open_demo();
+  std::expected<TargetAddresses, std::vector<std::string>> resolve(const GatewayConfig& config) const;
+  Parsed load();
   void announce_addresses() const;
   core::task<> serve_until_told(core::Scope& scope, core::SignalSet& signals, core::SignalSet& hangups);
   core::task<> drain();
@@ -119,7 +103,7 @@ class GatewayRun {
   Reloader::Fit prove_after(const GatewayConfig& to) const;
   void declare_shared_costs(const GatewayConfig& config);
   core::task<> reload_on_signal(core::SignalSet& hangups);
-  void apply(const GatewayConfig& to);
+  std::expected<void, std::string> apply(const GatewayConfig& to);
   Duration drain_deadline() const { return Duration(drain_deadline_.load(std::memory_order_relaxed)); }
   Duration readiness_delay() const { return Duration(readiness_delay_.load(std::memory_order_relaxed)); }
   void expose(observe::Exposition& page) const;
@@ -128,7 +112,6 @@ class GatewayRun {
   const GatewayConfig& config_;
   const GatewayRunOptions& options_;
   core::Runtime& runtime_;
-  Addresses addresses_;
   int exit_code_ = 0;
 
   bounds::Ledger ledger_;
@@ -153,7 +136,9 @@ class GatewayRun {
   std::optional<core::Context> serving_context_;
   std::optional<bounds::Ledger::Cost> process_cost_;
   std::vector<std::unique_ptr<bounds::Ledger::Cost>> shared_costs_;  // of caches and the like
-  testing::FaultInjector faults_;                                    // after the points that it knows
+  // Where the targets are of what load() has read last; of who reloads.
+  std::optional<std::expected<TargetAddresses, std::vector<std::string>>> reloaded_;
+  testing::FaultInjector faults_;  // after the points that it knows
 };
 
 bool GatewayRun::open(Endpoint& endpoint, const HostPort& place) {
@@ -164,26 +149,30 @@ bool GatewayRun::open(Endpoint& endpoint, const HostPort& place) {
   return false;
 }
 
+bool GatewayRun::open_demo() {
+  demo_endpoint_.emplace(
+      ledger_,
+      EndpointOptions{
+          .name = "demo-connections",
+          .connections = 2 * total_inflight(config_) + 64,
+          .because = "one for each request in flight to it, as many that are just ending, and some to look"},
+      http::Server::Options{}, demo_);
+  return open(*demo_endpoint_, {.host = "127.0.0.1", .port = 0});
+}
+
+std::expected<TargetAddresses, std::vector<std::string>> GatewayRun::resolve(
+    const GatewayConfig& config) const {
+  return TargetAddresses::resolve(config, demo_endpoint_ ? demo_endpoint_->local() : net::SocketAddress());
+}
+
 bool GatewayRun::open_all() {
-  std::vector<net::SocketAddress> targets;
-  for (std::optional<net::SocketAddress>& address : addresses_) {
-    if (!address) {
-      if (!demo_endpoint_) {
-        demo_endpoint_.emplace(
-            ledger_,
-            EndpointOptions{
-                .name = "demo-connections",
-                .connections = 2 * total_inflight(config_) + 64,
-                .because =
-                    "one for each request in flight to it, as many that are just ending, and some to look"},
-            http::Server::Options{}, demo_);
-        if (!open(*demo_endpoint_, {.host = "127.0.0.1", .port = 0})) return false;
-      }
-      address = demo_endpoint_->local();
-    }
-    targets.push_back(*address);
+  if (has_embedded_target(config_) && !open_demo()) return false;
+  const auto addresses = resolve(config_);
+  if (!addresses) {
+    for (const std::string& line : addresses.error()) options_.announce("error: " + line);
+    return false;
   }
-  gateway_.emplace(config_, targets, ledger_, runtime_.processors());
+  gateway_.emplace(config_, *addresses, ledger_, runtime_.processors());
   faults_.add(gateway_->forward_point());
   faults_.add(demo_.answer_point());
   public_endpoint_.emplace(ledger_,
@@ -198,10 +187,13 @@ bool GatewayRun::open_all() {
 void GatewayRun::announce_addresses() const {
   options_.announce(
       fmt::format("{} listens on http://{}", config_.service, public_endpoint_->local().to_string()));
-  for (std::size_t i = 0; i < config_.upstreams.size(); ++i) {
-    const UpstreamConfig& upstream = config_.upstreams[i];
-    options_.announce(fmt::format("  upstream {} at http://{}{}", upstream.name, addresses_[i]->to_string(),
-                                  upstream.url.embedded_demo ? " (embedded demo)" : ""));
+  const auto table = gateway_->table();
+  for (const auto& upstream : table->upstreams()) {
+    for (const TargetSet::Entry& entry : upstream->targets().current()->entries) {
+      options_.announce(fmt::format("  upstream {} at http://{}{}", upstream->config().name,
+                                    entry.target->client().upstream().to_string(),
+                                    entry.target->url().embedded_demo ? " (embedded demo)" : ""));
+    }
   }
   const std::string admin = admin_endpoint_.local().to_string();
   options_.announce(fmt::format("  pages     http://{}/", admin));
@@ -243,7 +235,7 @@ core::task<> GatewayRun::serve_until_told(core::Scope& scope, core::SignalSet& s
   if (demo_endpoint_) start_server(demo_endpoint_->serve(context));
   (void)served_.try_acquire();
   start(serve_public());
-  gateway_->spawn_housekeeping(scope, tasks_);
+  gateway_->spawn_housekeeping(scope, tasks_, kServeTasks);
   start(reload_on_signal(hangups));
   admin_.set_ready(true);
   announce_addresses();
@@ -306,14 +298,15 @@ void GatewayRun::declare_shared_costs(const GatewayConfig& config) {
   }
 }
 
-// As at the start, before anything is changed.
+// As at the start, before anything is changed. What has no address is refused by apply().
 Reloader::Fit GatewayRun::prove_after(const GatewayConfig& to) const {
+  if (!*reloaded_) return {};
   std::vector<bounds::CostRow> costs = shared_costs(to);
   for (bounds::CostRow& cost : ledger_.costs()) {
     if (cost.name == "process") costs.push_back(std::move(cost));
   }
   const bounds::Proof proof =
-      bounds::prove(rows_after(ledger_.snapshot(), to), costs, bounds::Machine::read());
+      bounds::prove(rows_after(ledger_.snapshot(), to, **reloaded_), costs, bounds::Machine::read());
   if (proof.fits()) return {};
   return {.ok = options_.over_budget,
           .text = options_.over_budget ? proof.warning("It was loaded") : proof.refusal("refused to load")};
@@ -340,12 +333,25 @@ core::task<> GatewayRun::reload_on_signal(core::SignalSet& hangups) {
   while (co_await hangups.next(*serving_context_)) (void)co_await reloader_.reload(*serving_context_);
 }
 
-void GatewayRun::apply(const GatewayConfig& to) {
-  gateway_->apply(to);
+// On a thread where it may block: names are resolved here as well.
+Parsed GatewayRun::load() {
+  Parsed parsed = options_.load();
+  if (parsed) reloaded_.emplace(resolve(parsed->config));
+  return parsed;
+}
+
+std::expected<void, std::string> GatewayRun::apply(const GatewayConfig& to) {
+  if (!demo_endpoint_ && has_embedded_target(to)) {
+    return std::unexpected("embedded:demo is started with the gateway only\n");
+  }
+  if (!*reloaded_) return std::unexpected(fmt::format("{}\n", fmt::join(reloaded_->error(), "\n")));
+  if (const auto applied = gateway_->apply(to, **reloaded_); !applied)
+    return std::unexpected(applied.error() + '\n');
   declare_shared_costs(to);
   public_endpoint_->resize(to.server.connections);
   drain_deadline_.store(to.drain.deadline.count(), std::memory_order_relaxed);
   readiness_delay_.store(to.drain.readiness_delay.count(), std::memory_order_relaxed);
+  return {};
 }
 
 void GatewayRun::expose(observe::Exposition& page) const {
@@ -358,16 +364,15 @@ void GatewayRun::expose(observe::Exposition& page) const {
 
 std::string GatewayRun::overview() const {
   std::string html =
-      "<div class=\"wide\"><table><thead><tr><th scope=\"col\">path</th><th scope=\"col\">upstream</th>"
-      "<th scope=\"col\">at</th></tr></thead><tbody>\n";
-  for (const RouteConfig& route : config_.routes) {
-    const auto index =
-        static_cast<std::size_t>(config_.find_upstream(route.upstream) - config_.upstreams.data());
+      "<div class=\"wide\"><table><thead><tr><th scope=\"col\">route</th><th scope=\"col\">upstream</th>"
+      "</tr></thead><tbody>\n";
+  const auto table = gateway_->table();
+  for (const RouteConfig& route : table->listed()) {
     html += "<tr><td>";
-    append_html_text(route.match, html);
+    append_html_text(route.text(), html);
     html += "</td><td>";
-    append_html_text(route.upstream, html);
-    html += "</td><td>http://" + addresses_[index]->to_string() + "</td></tr>\n";
+    append_html_text(route.to(), html);
+    html += "</td></tr>\n";
   }
   html += "</tbody></table></div>\n<p>Served on http://" + public_endpoint_->local().to_string() + "</p>\n";
   return html;
@@ -377,12 +382,10 @@ std::string GatewayRun::overview() const {
 
 int run_gateway(const GatewayConfig& config, const GatewayRunOptions& options) {
   raise_descriptor_limit();
-  const std::optional<Addresses> addresses = resolve_upstreams(config, options);
-  if (!addresses) return kExitUsage;
   core::Runtime runtime({.processors = options.processors});
   int exit_code = 0;
   (void)runtime.run([&](core::Scope& root) -> core::task<> {
-    GatewayRun run(config, options, runtime, *addresses);
+    GatewayRun run(config, options, runtime);
     co_await run.run(root);
     exit_code = run.exit_code();
   });

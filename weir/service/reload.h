@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <expected>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -42,8 +43,9 @@ class Reloader {
     std::function<Parsed()> load;
     // What it allows at worst against what the machine has. Empty: it is not asked.
     std::function<Fit(const GatewayConfig&)> prove = {};
-    // Makes it so; it cannot fail: what may change has been looked at.
-    std::function<void(const GatewayConfig&)> apply;
+    // Makes it so; what may change has been looked at. Error: why it cannot be now, as
+    // lines; nothing has changed then.
+    std::function<std::expected<void, std::string>(const GatewayConfig&)> apply;
     std::function<void(std::string_view line)> announce;
   };
 

@@ -193,19 +193,49 @@ Given Section::read(std::string_view key, std::string& out) const {
   const Given wrong{.place = {}, .known = !find_pair(*node_, key)};
   const YamlNode* node = scalar(known, key);
   if (node == nullptr) return wrong;
-  const std::size_t size = node->text.size();
-  if (size < known.min) {
-    findings_->error(node->place, {fmt::format("{} is empty", name_of(key)),
-                                   fmt::format("for example {}", known.example)});
-    return wrong;
-  }
-  if (size > known.max) {
-    findings_->error(node->place, {fmt::format("{} is {} bytes long", name_of(key), size),
-                                   fmt::format("at most {}", known.max)});
-    return wrong;
-  }
+  if (!check_text(known, name_of(key), *node)) return wrong;
   out = node->text;
   return {node->place, true};
+}
+
+bool Section::check_text(const KeySpec& known, const std::string& name, const YamlNode& node) const {
+  const std::size_t size = node.text.size();
+  if (size >= known.min && size <= known.max) return true;
+  if (size < known.min) {
+    findings_->error(node.place,
+                     {fmt::format("{} is empty", name), fmt::format("for example {}", known.example)});
+  } else {
+    findings_->error(node.place,
+                     {fmt::format("{} is {} bytes long", name, size), fmt::format("at most {}", known.max)});
+  }
+  return false;
+}
+
+std::vector<NamedText> Section::texts(std::string_view key) const {
+  std::vector<NamedText> found;
+  const YamlNode* node = find(key);
+  if (node == nullptr) return found;
+  if (node->kind != YamlNode::Kind::map) {
+    findings_->error(node->place, wrong_kind(spec(key), name_of(key), key, *node));
+    return found;
+  }
+  if (!check_count(spec(key), key, *node, node->pairs())) return found;
+  // As a section of its own it reports names that are given twice or are no words.
+  const Section inside(schema_, *node, join(path_, key), name_of(key), node->place, *findings_);
+  const KeySpec& known = inside.spec("*");
+  for (std::size_t i = 0; i < node->pairs(); ++i) {
+    const std::string& name = node->key(i).text;
+    if (find_pair(*node, name) != i) continue;
+    const YamlNode& value = node->value(i);
+    const std::string shown_name = join(inside.name(), shown(name));
+    if (value.kind == YamlNode::Kind::broken) continue;
+    if (value.kind != YamlNode::Kind::scalar) {
+      findings_->error(value.place, wrong_kind(known, shown_name, name, value));
+    } else if (check_text(known, shown_name, value)) {
+      found.push_back({name, value.text, node->key(i).place});
+    }
+  }
+  return found;
 }
 
 std::optional<Section> Section::as_section(const YamlNode& node, Place place, std::string path,

@@ -23,6 +23,7 @@
 namespace weir::service {
 
 struct NamedSection;
+struct NamedText;
 
 // What came of reading a value.
 struct Given {
@@ -66,6 +67,9 @@ class Section {
   // and too many are reported.
   std::vector<NamedSection> sections(std::string_view key) const;
 
+  // The texts below a key of kind names, in the order of the file.
+  std::vector<NamedText> texts(std::string_view key) const;
+
   // "bounds.inflight.limit"
   std::string name_of(std::string_view key) const;
 
@@ -75,6 +79,7 @@ class Section {
   const KeySpec& spec(std::string_view key) const;
   std::optional<std::uint64_t> read_value(std::string_view key, Given& given) const;
   const YamlNode* scalar(const KeySpec& spec, std::string_view key) const;
+  bool check_text(const KeySpec& spec, const std::string& name, const YamlNode& node) const;
   bool check_count(const KeySpec& spec, std::string_view key, const YamlNode& node, std::size_t count) const;
   std::optional<Section> as_section(const YamlNode& node, Place place, std::string path,
                                     std::string name) const;
@@ -90,6 +95,12 @@ class Section {
 struct NamedSection {
   std::string name;  // empty for the entry of a list
   Section section;
+};
+
+struct NamedText {
+  std::string name;
+  std::string text;
+  Place place;  // of the name
 };
 
 }  // namespace weir::service

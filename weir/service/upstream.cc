@@ -9,7 +9,10 @@
 #include "weir/base/check.h"
 #include "weir/core/now.h"
 #include "weir/resilience/threshold.h"
+#include "weir/service/contract.h"
 #include "weir/service/footprint.h"
+#include "weir/service/foreseen_rows.h"
+#include "weir/service/health_checks.h"
 #include "weir/service/limiter_setup.h"
 
 namespace weir::service {
@@ -24,41 +27,9 @@ constexpr Duration kLoadMax = 2h;
 // Of a reply that nobody waits for: what is read of it at most.
 constexpr std::size_t kUnwantedMax = 64 << 10;
 
-// A body that is there already.
-class TextBody final : public http::BodySource {
- public:
-  explicit TextBody(std::string_view text) : text_(text), length_(text.size()) {}
-
-  core::task<Result<std::span<const std::byte>>> next(core::Context&) override {
-    co_return std::as_bytes(std::span(std::exchange(text_, {})));
-  }
-  std::optional<std::uint64_t> length() const override { return length_; }
-  const http::Headers* trailers() const override { return nullptr; }
-
- private:
-  std::string_view text_;
-  const std::uint64_t length_;
-};
-
-http::ClientProtocol protocol_of(UpstreamProtocol protocol) {
-  switch (protocol) {
-    case UpstreamProtocol::http1: return http::ClientProtocol::http1;
-    case UpstreamProtocol::http2: return http::ClientProtocol::http2;
-    case UpstreamProtocol::automatic: break;
-  }
-  return http::ClientProtocol::automatic;
-}
-
-http::Client::Options client_options(const UpstreamConfig& config) {
-  return {.pool = {.connections_max = config.inflight,
-                   .idle_max = config.connections.idle_max,
-                   .idle_timeout = config.connections.idle_timeout,
-                   .lifetime = config.connections.lifetime},
-          .connect_timeout = config.connections.connect_timeout,
-          .protocol = protocol_of(config.protocol),
-          // Where it allows one stream on each, as many as over HTTP/1.
-          .http2 = {.connections_max = config.inflight}};
-}
+// How often its targets are looked at: connections past their time are found late by
+// a quarter of it, and by a second at most.
+constexpr Duration kSweepMin = 100ms, kSweepMax = 1s;
 
 // RFC 9110, section 9.2.2.
 bool may_be_repeated(std::string_view method) {
@@ -85,7 +56,11 @@ struct JudgeReply {
 
   Attempt operator()(const Result<Upstream::Reply>& reply) const {
     if (body != nullptr && body->failed()) return {.outcome = Attempt::Outcome::unknown, .retryable = false};
-    return reply ? attempt_of_head(reply->response.head()) : resilience::attempt_of(reply.error());
+    if (reply) return attempt_of_head(reply->response.head());
+    // Limits of ours say nothing of the upstream.
+    if (reply.error().where == Targets::kFull)
+      return {.outcome = Attempt::Outcome::unknown, .retryable = false};
+    return resilience::attempt_of(reply.error());
   }
 };
 
@@ -139,29 +114,36 @@ std::unique_ptr<admission::Limiter> limiter_of(const UpstreamConfig& config) {
   return config.limiter.moves() ? make_limiter(config.limiter, config.inflight) : nullptr;
 }
 
-bounds::Bound::Options bound_options(const UpstreamConfig& config, const net::SocketAddress& address,
+// What a try is to have, to the head of its reply.
+Duration try_time_of(const UpstreamConfig& config) {
+  const bool own = config.retry && config.retry->try_timeout > Duration::zero();
+  return own ? std::min(config.retry->try_timeout, config.timeout) : config.timeout;
+}
+
+bounds::Bound::Options bound_options(const UpstreamConfig& config, const TargetAddresses& addresses,
                                      const std::optional<PriorityConfig>& priority) {
   core::Limit::Queue queue = make_queue(config.queue, priority);
-  return {.name = "upstream:" + config.name,
+  const bounds::Row row = upstream_row(config, addresses);
+  return {.name = row.name,
           .limit = initial_limit(config.limiter, config.inflight),
           .limit_max = config.inflight,
           .queue_depth = queue.depth,
           .queue_wait = queue.wait,
           .order = std::move(queue.order),
           .because = config.because,
-          .each = upstream_request_bytes(),
-          .each_queued = queued_request_bytes(),
-          .descriptors_each = 1,
-          .ports_each = 1,
-          .ports_to = address.to_string()};
+          .each = row.each,
+          .each_queued = row.each_queued,
+          .descriptors_each = static_cast<std::uint32_t>(row.descriptors_each),
+          .ports_each = static_cast<std::uint32_t>(row.ports_each),
+          .ports_to = row.ports_to};
 }
 
 // What an upstream's limiter is to make of a try: a reply of any status shows what it
 // can do, but for one that says it is too much; no reply in time does, too; any other
 // failure says nothing of that.
-void tell(admission::DependencyLimiter::Use& use, const Result<http::ClientResponse>& response) {
+void tell(admission::DependencyLimiter::Use& use, const Result<http::ClientResponse>& response,
+          TimePoint now) {
   using admission::Outcome;
-  const TimePoint now = core::now();
   if (response) {
     const int status = response->head().status;
     use.end(status == 503 || status == 429 ? Outcome::dropped : Outcome::completed, now);
@@ -176,7 +158,7 @@ std::shared_ptr<const StaticConfig> fallback_of(const UpstreamConfig& config) {
 
 }  // namespace
 
-Upstream::Upstream(const UpstreamConfig& config, const net::SocketAddress& address, const Parts& parts)
+Upstream::Upstream(const UpstreamConfig& config, const TargetAddresses& addresses, const Parts& parts)
     : config_(config),
       forwarding_(parts.forwarding),
       ledger_(parts.ledger),
@@ -184,9 +166,11 @@ Upstream::Upstream(const UpstreamConfig& config, const net::SocketAddress& addre
       body_bytes_max_(body_bytes_of(config)),
       stale_max_(stale_max_of(config).count()),
       timeout_(config.timeout.count()),
-      inflight_(parts.ledger, bound_options(config, address, parts.priority)),
+      try_time_(try_time_of(config).count()),
+      inflight_(parts.ledger, bound_options(config, addresses, parts.priority)),
       limiter_(inflight_, limiter_of(config)),
-      client_(address, client_options(config)),
+      checking_(declare_checks(config)),
+      targets_(config, addresses, parts.processors),
       stats_(config.name, parts.processors),
       policy_(make_policy(config)),
       fallback_(fallback_of(config)),
@@ -253,6 +237,17 @@ std::unique_ptr<Upstream::Shared> Upstream::make_shared_policy() const {
   return std::make_unique<Shared>(std::move(options));
 }
 
+bounds::Bound* Upstream::declare_checks(const UpstreamConfig& config) {
+  if (config.health && !checks_) {
+    checks_ = std::make_unique<bounds::Bound>(
+        ledger_, bounds::Bound::Options{.name = "health:" + config_.name,
+                                        .limit = kChecksMax,
+                                        .because = "targets that are asked at once whether they are well",
+                                        .descriptors_each = 1});
+  }
+  return checks_.get();
+}
+
 // A limiter that stays as it was goes on with what it has found out.
 void Upstream::apply_bound(const UpstreamConfig& to, const std::optional<PriorityConfig>& priority) {
   if (to.limiter != applied_.limiter || to.inflight != applied_.inflight) {
@@ -268,14 +263,17 @@ void Upstream::apply_bound(const UpstreamConfig& to, const std::optional<Priorit
   priority_ = priority;
 }
 
-void Upstream::apply(const UpstreamConfig& to, const std::optional<PriorityConfig>& priority) {
+void Upstream::apply(const UpstreamConfig& to, const TargetAddresses& addresses,
+                     const std::optional<PriorityConfig>& priority) {
   timeout_.store(to.timeout.count(), std::memory_order_relaxed);
+  try_time_.store(try_time_of(to).count(), std::memory_order_relaxed);
   body_bytes_max_.store(body_bytes_of(to), std::memory_order_relaxed);
   stale_max_.store(stale_max_of(to).count(), std::memory_order_relaxed);
   apply_bound(to, priority);
   if (shared_ && to.cache) shared_->adjust_cache(cache_options(to.name, *to.cache));
   if (hedges_) (void)hedges_->resize(to.inflight);
-  client_.resize_pool(to.inflight, to.connections.idle_max);
+  checking_.store(declare_checks(to), std::memory_order_release);
+  targets_.apply(to, addresses);
   const bool same = applied_.retry == to.retry && applied_.budget == to.budget &&
                     applied_.breaker == to.breaker && applied_.hedge == to.hedge &&
                     applied_.throttle == to.throttle;
@@ -306,30 +304,62 @@ std::optional<resilience::PolicyStats> Upstream::shared_stats() const {
   return shared_->stats(core::now());
 }
 
+Target::Verdict Upstream::verdict_of(const Result<http::ClientResponse>& response, const Sending& sending,
+                                     TimePoint began, TimePoint now) const {
+  using enum Target::Verdict;
+  if (sending.body != nullptr && sending.body->failed()) return nothing;
+  if (response) {
+    const int status = response->head().status;
+    return status >= 500 ? bad : status == 429 ? nothing : good;
+  }
+  switch (response.error().kind) {
+    case ErrorKind::disconnected: return bad;
+    case ErrorKind::invalid: return response.error().where == "request" ? nothing : bad;
+    // Out of the little time that the caller had left nothing follows.
+    case ErrorKind::deadline: return now - began >= try_time() / 2 ? bad : nothing;
+    default: return nothing;
+  }
+}
+
 core::task<Result<Upstream::Reply>> Upstream::send_once(core::Context& context, core::Permit& permit,
-                                                        const http::RequestHead& request, ClientBody* body) {
+                                                        Sending& sending) {
   if (Result<> fault = co_await testing::fault_point(context, forward_point_); !fault) {
     co_return std::unexpected(fault.error());
   }
-  admission::DependencyLimiter::Use use = limiter_.begin(core::now());
-  Result<http::ClientResponse> response = co_await client_.send(context, request, body);
-  if (body == nullptr || !body->failed()) tell(use, response);
+  const TimePoint began = core::now();
+  Result<TargetLease> lease = targets_.take(sending.targets, sending.tried, began);
+  if (!lease) co_return std::unexpected(lease.error());
+  const std::uint32_t attempt = sending.tries.fetch_add(1, std::memory_order_relaxed) + 1;
+  std::optional<http::RequestHead> told;  // a copy: another try may be sent at the same time
+  if (tells_each_try(sending.targets->contract)) {
+    tell_try(sending.targets->contract, attempt, context.deadline() - began, told.emplace(sending.request));
+  }
+  admission::DependencyLimiter::Use use = limiter_.begin(began);
+  Result<http::ClientResponse> response =
+      co_await lease->target().client().send(context, told ? *told : sending.request, sending.body);
+  const TimePoint now = core::now();
+  if (sending.body == nullptr || !sending.body->failed()) tell(use, response, now);
+  targets_.tell(*lease, verdict_of(response, sending, began, now), now);
   if (!response) co_return std::unexpected(response.error());
-  co_return Reply{std::move(*response), std::move(permit)};
+  co_return Reply{std::move(*lease), std::move(permit), std::move(*response)};
+}
+
+void Upstream::broke_off(const Reply& reply) {
+  targets_.tell(reply.target, Target::Verdict::bad, core::now());
 }
 
 core::task<Result<Upstream::Reply>> Upstream::send(core::Context& context, const http::RequestHead& request,
-                                                   ClientBody& body, Asker asker) {
-  ClientBody* const sent = body.length() != 0 ? &body : nullptr;
+                                                   ClientBody& body, std::shared_ptr<const TargetSet> targets,
+                                                   Asker asker) {
+  Sending sending{
+      .request = request, .body = body.length() != 0 ? &body : nullptr, .targets = std::move(targets)};
   const std::shared_ptr<Policy> through = policy();
   co_return co_await through->call(
       context,
-      [this, &request, sent](core::Context& own, core::Permit& permit) {
-        return send_once(own, permit, request, sent);
-      },
+      [this, &sending](core::Context& own, core::Permit& permit) { return send_once(own, permit, sending); },
       {.level = asker.level,
        .flow = asker.flow,
-       .repeatable = sent == nullptr && may_be_repeated(request.method)},
+       .repeatable = sending.body == nullptr && may_be_repeated(request.method)},
       JudgeReply{&body});
 }
 
@@ -339,7 +369,7 @@ core::task<Result<int>> Upstream::send_stored(core::Context& context, const Stor
   core::Context own(context, saturating_add(core::now(), timeout()));
   TextBody text(request.body);
   ClientBody body(text);
-  Result<Reply> reply = co_await send(own, request.head, body, {});
+  Result<Reply> reply = co_await send(own, request.head, body, targets_.current(), {});
   if (!reply) co_return std::unexpected(reply.error());
   const http::ResponseHead& head = reply->response.head();
   const int status = head.status;
@@ -357,11 +387,12 @@ core::task<Result<int>> Upstream::send_stored(core::Context& context, const Stor
 core::task<Result<StoredPointer>> Upstream::load(core::Context& context, const http::RequestHead& request,
                                                  std::uint64_t id, Asker asker) {
   core::Context own(context, saturating_add(core::now(), timeout()));
+  Sending sending{.request = request, .body = nullptr, .targets = targets_.current()};
   const std::shared_ptr<Policy> through = policy();
   Result<Reply> reply = co_await through->call(
       own,
-      [this, &request](core::Context& each, core::Permit& permit) {
-        return send_once(each, permit, request, nullptr);
+      [this, &sending](core::Context& each, core::Permit& permit) {
+        return send_once(each, permit, sending);
       },
       {.level = asker.level, .flow = asker.flow}, JudgeReply{});
   if (!reply) co_return std::unexpected(reply.error());
@@ -400,8 +431,30 @@ std::optional<Upstream::Found> Upstream::find_stale(const std::string& key) cons
   return found;
 }
 
-core::task<> Upstream::run_shared(core::Context& context) {
-  if (shared_) co_await shared_->run(context);
+core::task<> Upstream::keep(std::shared_ptr<Upstream> self, core::Context& context, core::Limit& tasks) {
+  (void)co_await core::with_scope(context, [&](core::Scope& scope) { return self->keep_up(scope, tasks); });
+}
+
+core::task<> Upstream::keep_up(core::Scope& scope, core::Limit& tasks) {
+  const auto start = [&](core::task<> task) {
+    Result<core::Permit> permit = tasks.try_acquire();
+    WEIR_CHECK(permit, "the tasks of each upstream are declared");
+    scope.spawn(std::move(*permit), std::move(task));
+  };
+  start(check_targets(scope.context(), targets_, checking_));
+  if (shared_) start(shared_->run(scope.context()));
+  if (deferral_) start(deferral_->run(scope.context()));
+  const Duration pause = std::clamp(config_.connections.idle_timeout / 4, kSweepMin, kSweepMax);
+  for (;;) {
+    const Result<> retired = co_await retired_.wait(scope.context(), saturating_add(core::now(), pause));
+    if (retired || retired.error().kind != ErrorKind::deadline) break;
+    targets_.sweep(core::now());
+  }
+  if (deferral_) {
+    deferral_->close();
+    (void)co_await deferral_->ended(scope.context());
+  }
+  scope.cancel();
 }
 
 }  // namespace weir::service

@@ -1,8 +1,8 @@
-// One upstream of the gateway: its bound, its connections, and what stands before it
+// One upstream of the gateway: its bound, its targets, and what stands before it
 // (resilience::Policy), as the configuration declares it.
 //
-// Built before the runtime runs; called by tasks, on any processor. The ledger
-// outlives it.
+// Built by main or by a reload; called by tasks, on any processor. The ledger outlives
+// it.
 #pragma once
 
 #include <atomic>
@@ -18,53 +18,31 @@
 #include "weir/bounds/bound.h"
 #include "weir/bounds/ledger.h"
 #include "weir/core/context.h"
+#include "weir/core/event.h"
 #include "weir/core/limit.h"
+#include "weir/core/scope.h"
 #include "weir/core/task.h"
 #include "weir/http/client.h"
 #include "weir/resilience/call.h"
+#include "weir/service/client_body.h"
 #include "weir/service/config.h"
 #include "weir/service/deferral.h"
 #include "weir/service/forwarding.h"
 #include "weir/service/gateway_stats.h"
 #include "weir/service/stored_reply.h"
+#include "weir/service/targets.h"
 #include "weir/testing/faults.h"
 
 namespace weir::service {
 
-// The client's body, and whether it was the client's side that failed.
-class ClientBody final : public http::BodySource {
- public:
-  explicit ClientBody(http::BodySource& inner) : inner_(inner) {}
-
-  core::task<Result<std::span<const std::byte>>> next(core::Context& context) override {
-    begun_ = true;
-    auto piece = co_await inner_.next(context);
-    // A wait that was given up, because the call's time is up or the upstream
-    // says something meanwhile, is not the client's doing.
-    if (!piece && piece.error().kind != ErrorKind::deadline && piece.error().kind != ErrorKind::cancelled) {
-      failed_ = true;
-    }
-    co_return piece;
-  }
-  std::optional<std::uint64_t> length() const override { return inner_.length(); }
-  const http::Headers* trailers() const override { return inner_.trailers(); }
-
-  bool failed() const { return failed_; }
-  // Whether anything of it has been asked for.
-  bool begun() const { return begun_; }
-
- private:
-  http::BodySource& inner_;
-  bool failed_ = false;
-  bool begun_ = false;
-};
-
 class Upstream {
  public:
-  // A reply whose body is still to come, and the permit that it holds meanwhile.
+  // A reply whose body is still to come, and what it holds meanwhile, the connection
+  // first to be given back.
   struct Reply {
-    http::ClientResponse response;
+    TargetLease target;
     core::Permit permit;
+    http::ClientResponse response;
   };
   // Whose request it is and how important, for the queue before it and for what the
   // upstream says that it would refuse.
@@ -81,7 +59,7 @@ class Upstream {
   };
   using Found = resilience::Policy<StoredPointer>::Found;
 
-  Upstream(const UpstreamConfig& config, const net::SocketAddress& address, const Parts& parts);
+  Upstream(const UpstreamConfig& config, const TargetAddresses& addresses, const Parts& parts);
   ~Upstream();
   Upstream(const Upstream&) = delete;
   Upstream& operator=(const Upstream&) = delete;
@@ -91,7 +69,7 @@ class Upstream {
   bounds::Bound& inflight() { return inflight_; }
   RouteStats& stats() { return stats_; }
   const RouteStats& stats() const { return stats_; }
-  http::Client::Stats client_stats() const { return client_.stats(); }
+  const Targets& targets() const { return targets_; }
   resilience::DependencyStats policy_stats() const;
   admission::DependencyLimiter::Stats limiter_stats() const { return limiter_.stats(); }
   // Of a cache or a singleflight; empty where there is neither.
@@ -105,8 +83,11 @@ class Upstream {
   // Sends the request through all that is declared but what is shared among callers.
   // Returns with the head of the reply. Errors: resilience::Policy::call()'s,
   // http::Client::send()'s.
+  // `targets`: of targets(), those that are current or were when the request began.
   core::task<Result<Reply>> send(core::Context& context, const http::RequestHead& request, ClientBody& body,
-                                 Asker asker);
+                                 std::shared_ptr<const TargetSet> targets, Asker asker);
+  // The body of its reply has not come to its end, and that was the target's doing.
+  void broke_off(const Reply& reply);
 
   // Whether replies are shared: find() may be called.
   bool shares() const { return shared_ != nullptr; }
@@ -118,17 +99,21 @@ class Upstream {
   // What is kept and young enough to be given where nothing better is to be had.
   std::optional<Found> find_stale(const std::string& key) const;
 
-  // Until the scope ends: closes idle connections, fetches what is shared.
-  static constexpr std::uint32_t kTasks = 3;
-  core::task<> keep_swept(core::Context& context) { return client_.keep_swept(context); }
-  core::task<> run_shared(core::Context& context);
-  core::task<> run_deferral(core::Context& context) { return deferral_->run(context); }
-
   // What is promised instead of done; null: nothing is.
   Deferral* deferral() const { return deferral_.get(); }
 
+  // What it does on its own until the context ends or it is retired and what was
+  // deferred is done: closes idle connections, compares and checks its targets, fetches
+  // what is shared, sends what was deferred. `tasks` has kTasks, the one that runs this
+  // included. `self` keeps it.
+  static constexpr std::uint32_t kTasks = 4;
+  static core::task<> keep(std::shared_ptr<Upstream> self, core::Context& context, core::Limit& tasks);
+  // Nothing more comes to it: ends keep().
+  void retire() { retired_.set(); }
+
   // As Gateway::apply().
-  void apply(const UpstreamConfig& to, const std::optional<PriorityConfig>& priority);
+  void apply(const UpstreamConfig& to, const TargetAddresses& addresses,
+             const std::optional<PriorityConfig>& priority);
 
  private:
   using Policy = resilience::Policy<Reply>;
@@ -137,26 +122,43 @@ class Upstream {
   std::shared_ptr<Policy> policy() const;
   std::shared_ptr<Policy> make_policy(const UpstreamConfig& config);
   std::unique_ptr<Shared> make_shared_policy() const;
-  core::task<Result<Reply>> send_once(core::Context& context, core::Permit& permit,
-                                      const http::RequestHead& request, ClientBody* body);
+  // What is the same for all tries of one request.
+  struct Sending {
+    const http::RequestHead& request;
+    ClientBody* body;  // null: there is none
+    std::shared_ptr<const TargetSet> targets;
+    Tried tried = {};
+    std::atomic<std::uint32_t> tries = 0;  // relaxed: a hedge may count beside a first try
+  };
+  core::task<Result<Reply>> send_once(core::Context& context, core::Permit& permit, Sending& sending);
+  // What a try that began then tells of its target.
+  Target::Verdict verdict_of(const Result<http::ClientResponse>& response, const Sending& sending,
+                             TimePoint began, TimePoint now) const;
+  Duration try_time() const { return Duration(try_time_.load(std::memory_order_relaxed)); }
+  core::task<> keep_up(core::Scope& scope, core::Limit& tasks);
+  bounds::Bound* declare_checks(const UpstreamConfig& config);
   core::task<Result<StoredPointer>> load(core::Context& context, const http::RequestHead& request,
                                          std::uint64_t id, Asker asker);
   // One try of what was deferred.
   core::task<Result<int>> send_stored(core::Context& context, const StoredRequest& request);
   void apply_bound(const UpstreamConfig& to, const std::optional<PriorityConfig>& priority);
 
-  const UpstreamConfig& config_;
+  const UpstreamConfig config_;
   const Forwarding& forwarding_;
   bounds::Ledger& ledger_;
   testing::FaultPoint& forward_point_;
-  // relaxed: they order nothing.
+  // Relaxed: they order nothing.
   std::atomic<std::uint64_t> body_bytes_max_;  // of a shared reply
   std::atomic<Duration::rep> stale_max_;  // how old a kept one may be given in place of an error; 0: none
   std::atomic<Duration::rep> timeout_;
+  std::atomic<Duration::rep> try_time_;
   bounds::Bound inflight_;
   admission::DependencyLimiter limiter_;
   std::unique_ptr<bounds::Bound> hedges_;  // once hedges have been declared
-  http::Client client_;
+  std::unique_ptr<bounds::Bound> checks_;  // once checks of health have been declared
+  std::atomic<bounds::Bound*> checking_;   // the same; release, with the acquire of who checks
+  Targets targets_;
+  core::Event retired_;
   RouteStats stats_;
   mutable std::mutex mutex_;        // guards the two below, held for a copy
   std::shared_ptr<Policy> policy_;  // replaced as a whole on a reload

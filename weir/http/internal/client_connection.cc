@@ -34,7 +34,7 @@ core::task<Result<>> ClientConnection::exchange(core::Context& context, const Ou
     switch (step()) {
       case Parser::Event::head:
         if (Result<> taken = on_head(); !taken) co_return taken;
-        if (stage_ == Stage::body) co_return {};
+        if (stage_ == Stage::body || stage_ == Stage::upgraded) co_return {};
         continue;
       case Parser::Event::end: continue;  // of an interim response
       case Parser::Event::need_more: break;
@@ -59,6 +59,7 @@ Result<> ClientConnection::begin(const Outgoing& request) {
   interims_ = 0;
   drained_ = true;
   parser_.expect_answer_to(request.head.method);
+  asks_upgrade_ = request.body == nullptr && request.head.headers.has_token("Connection", "upgrade");
   return sender_.begin(request, socket_);
 }
 
@@ -71,7 +72,13 @@ Parser::Event ClientConnection::step() {
 
 Result<> ClientConnection::on_head() {
   if (head_.status / 100 == 1) {
-    // We never ask for another protocol.
+    if (head_.status == kSwitchingProtocols && asks_upgrade_) {
+      stage_ = Stage::upgraded;
+      upgraded_.begin(socket_, unread_);
+      unread_ = {};
+      return {};
+    }
+    // One that nobody asked for is no answer.
     if (head_.status == kSwitchingProtocols || ++interims_ > limits_.interim_max) {
       return fail_with(
           {.kind = ErrorKind::invalid, .reason = Reason::malformed, .where = "interim_response"});
@@ -86,7 +93,7 @@ Result<> ClientConnection::on_head() {
 core::task<Result<std::span<const std::byte>>> ClientConnection::next(core::Context& context) {
   for (;;) {
     if (failure_) co_return std::unexpected(*failure_);
-    if (stage_ == Stage::ended) co_return std::span<const std::byte>();
+    if (stage_ == Stage::ended || stage_ == Stage::upgraded) co_return std::span<const std::byte>();
     switch (step()) {
       case Parser::Event::body: co_return piece_;
       case Parser::Event::end:
@@ -214,6 +221,7 @@ std::optional<CloseCause> ClientConnection::settle() {
   }
   if (stage_ == Stage::failed) return body_error_ ? CloseCause::abandoned : CloseCause::failed;
   if (stage_ == Stage::head) return CloseCause::abandoned;
+  if (stage_ == Stage::upgraded) return CloseCause::unusable;
   if (!sender_.done() || !parser_.keep_alive() || !unread_.empty() || stream_ended_)
     return CloseCause::unusable;
   return std::nullopt;

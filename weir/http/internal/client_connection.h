@@ -22,6 +22,7 @@
 #include "weir/http/body.h"
 #include "weir/http/connection_pool.h"
 #include "weir/http/internal/request_sender.h"
+#include "weir/http/internal/upgraded_stream.h"
 #include "weir/http/message.h"
 #include "weir/http/parser.h"
 #include "weir/net/socket.h"
@@ -43,6 +44,9 @@ class ClientConnection final : public BodySource {
   core::task<Result<>> exchange(core::Context& context, const Outgoing& request);
 
   const ResponseHead& head() const { return head_; }
+
+  // What the connection is after a 101 that was asked for; null: it is HTTP still.
+  ByteStream* stream() { return stage_ == Stage::upgraded ? &upgraded_ : nullptr; }
 
   // The body of the response.
   core::task<Result<std::span<const std::byte>>> next(core::Context& context) override;
@@ -66,7 +70,7 @@ class ClientConnection final : public BodySource {
   unsigned processor() const { return processor_; }
 
  private:
-  enum class Stage : std::uint8_t { idle, head, body, ended, failed };
+  enum class Stage : std::uint8_t { idle, head, body, ended, upgraded, failed };
 
   Result<> begin(const Outgoing& request);
   // What the parser makes of the bytes that are there.
@@ -99,6 +103,8 @@ class ClientConnection final : public BodySource {
   std::span<const std::byte> unread_;  // of buffer_
   std::span<const std::byte> piece_;
   Stage stage_ = Stage::idle;
+  bool asks_upgrade_ = false;
+  UpgradedStream upgraded_;
   bool received_any_ = false;  // a byte of this response
   bool stream_ended_ = false;
   // Nothing had come when it was last looked at: it is not worth a try before

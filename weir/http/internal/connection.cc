@@ -10,6 +10,8 @@
 #include "weir/http/internal/h2_connection.h"
 #include "weir/http/internal/lingering.h"
 #include "weir/http/internal/reply_text.h"
+#include "weir/net/network.h"
+#include "weir/net/proxy_protocol.h"
 
 namespace weir::http::internal {
 namespace {
@@ -34,6 +36,7 @@ std::string_view as_text(std::span<const std::byte> bytes) {
 Connection::Connection(Service service, net::Socket socket)
     : service_(service),
       socket_(std::move(socket)),
+      peer_(socket_.peer()),
       request_context_(service.shard.serving),
       idle_context_(service.shard.draining),
       input_(socket_),
@@ -46,7 +49,9 @@ Connection::Connection(Service service, net::Socket socket)
 
 core::task<void> Connection::serve(Service service, net::Socket socket) {
   Connection self(service, std::move(socket));
-  if (service.tls != nullptr && !co_await self.secure()) self.closing_ = true;
+  if (!service.options.proxy_from.empty() && !co_await self.learn_peer())
+    self.aborted_ = self.closing_ = true;
+  if (service.tls != nullptr && !self.closing_ && !co_await self.secure()) self.closing_ = true;
   while (!self.closing_) {
     if (self.may_be_http2_ && self.is_preface()) break;
     const Parser::Step step = self.parser_.next(self.input_.unread());
@@ -79,8 +84,9 @@ core::task<void> Connection::serve(Service service, net::Socket socket) {
       self.end_exchange();
     }
   }
-  if (self.is_http2_) {
-    H2Connection::Opening opening{.preface_bytes = self.preface_bytes_,
+  if (self.is_http2_ && !self.aborted_) {
+    H2Connection::Opening opening{.client = self.peer_,
+                                  .preface_bytes = self.preface_bytes_,
                                   .after = std::string(as_text(self.input_.unread()))};
     self.input_.consume(self.input_.unread().size());
     co_await H2Connection::serve(service, std::move(self.socket_), self.facts_, std::move(opening));
@@ -111,6 +117,18 @@ core::task<void> Connection::turn_away(Service service, net::Socket socket) {
   append_refusal(self.output_.held(), Refusal::connection_limit, {});
   self.lingering_ = true;
   co_await self.close();
+}
+
+core::task<bool> Connection::learn_peer() {
+  if (!net::contains(service_.options.proxy_from, socket_.peer())) co_return true;
+  const TimePoint deadline = saturating_add(core::now(), service_.options.header_timeout);
+  const auto client = co_await net::read_proxy_header(idle_context_, socket_, deadline);
+  if (!client) {
+    if (client.error().kind != ErrorKind::cancelled) service_.shard.counters.count(Refusal::proxy_header);
+    co_return false;
+  }
+  if (*client) peer_ = **client;
+  co_return true;
 }
 
 void Connection::read() {
@@ -161,6 +179,7 @@ void Connection::begin_exchange() {
   head_deadline_ = kNever;
   exchange_began_ = core::now();
   reply_ = {};
+  exchange_.begin();
   body_.begin();
   input_.release();
 }
@@ -170,6 +189,11 @@ void Connection::end_exchange() {
   handler_was_prompt_ = core::now() - exchange_began_ <= kPromptMax;
   // A context stays cancelled: the client has gone, or the server ends.
   if (request_context_.cancelled()) closing_ = true;
+  if (!upgraded_.begun()) return;
+  input_.consume(input_.unread().size());
+  aborted_ |= upgraded_.aborted();
+  // What the peer still sends must not reset the connection under our last bytes.
+  lingering_ |= !upgraded_.ended();
 }
 
 // The nearly only case: replied, and the request read to its end.
@@ -217,6 +241,7 @@ void Connection::answer_for_handler(bool handler_failed) {
 
 // Of the parser's making, or a timeout: the stream cannot be trusted from here.
 void Connection::refuse(Refusal refusal) {
+  service_.handler.on_refused(peer_, head_, refusal);
   service_.shard.counters.count(refusal);
   service_.shard.counters.replies.add();
   append_refusal(output_.held(), refusal, {.with_body = head_.method != "HEAD"});

@@ -19,6 +19,7 @@
 #include "weir/http/internal/output.h"
 #include "weir/http/internal/request_body.h"
 #include "weir/http/internal/shard.h"
+#include "weir/http/internal/upgraded_stream.h"
 #include "weir/http/parser.h"
 #include "weir/http/server.h"
 #include "weir/net/socket.h"
@@ -44,7 +45,7 @@ class Connection final : public ExchangeSide {
   core::Context& request_context() override;
   const RequestHead& request() const override { return head_; }
   BodySource& body() override { return body_; }
-  const net::SocketAddress& peer() const override { return socket_.peer(); }
+  const net::SocketAddress& peer() const override { return peer_; }
   const ConnectionFacts& facts() const override { return facts_; }
   ResponseHead& reply_head() override;
   Sending respond(const ResponseHead& head, std::span<const std::byte> body) override;
@@ -54,6 +55,8 @@ class Connection final : public ExchangeSide {
   Sending flush() override { return output_.send(); }
   bool head_sent() const override { return reply_.stage != Reply::Stage::none; }
   void abort() override;
+  core::task<Result<ByteStream*>> upgrade(const ResponseHead& head) override;
+  core::Context& draining() override { return service_.shard.draining; }
 
  private:
   struct Reply {
@@ -66,6 +69,8 @@ class Connection final : public ExchangeSide {
 
   Connection(Service service, net::Socket socket);
 
+  // False: what came is no header of a balancer that has to send one.
+  core::task<bool> learn_peer();
   // True: the client speaks HTTP/2. While it may, no byte reaches the parser.
   bool is_preface();
   // Shakes hands; false: there is nothing to serve.
@@ -91,6 +96,7 @@ class Connection final : public ExchangeSide {
 
   const Service service_;
   net::Socket socket_;
+  net::SocketAddress peer_;  // the client
   ConnectionFacts facts_;
   std::unique_ptr<const net::TlsFacts> tls_facts_;  // whose texts those are
   core::Context request_context_;                   // the handler's; cancelled when the client hangs up
@@ -104,6 +110,7 @@ class Connection final : public ExchangeSide {
   RequestBody body_;
   Exchange exchange_{*this};
   Reply reply_;
+  UpgradedStream upgraded_;
 
   TimePoint exchange_began_ = {};
   TimePoint head_deadline_ = kNever;  // kNever: no byte of a head has come

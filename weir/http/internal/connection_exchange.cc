@@ -21,6 +21,7 @@ std::string_view as_text(std::span<const std::byte> bytes) {
 }  // namespace
 
 core::Context& Connection::request_context() {
+  if (upgraded_.begun()) return request_context_;
   hang_up_.want();
   hang_up_.update(body_.complete() && input_.is_drained());
   return request_context_;
@@ -101,6 +102,21 @@ Sending Connection::write(std::span<const std::byte> piece) {
   if (reply_.length.kind != BodyLength::Kind::chunked) return output_.send(piece);
   append_chunk_size(output_.held(), piece.size());
   return output_.send(piece, std::as_bytes(std::span("\r\n", 2)));
+}
+
+core::task<Result<ByteStream*>> Connection::upgrade(const ResponseHead& head) {
+  if (head_.version_minor == 0) co_return fail(ErrorKind::unsupported, Reason::none, "upgrade");
+  if (head_sent() || head.status != 101 || !body_.complete()) co_return misuse("upgrade");
+  reply_.stage = Reply::Stage::finished;
+  closing_ = true;
+  append_upgrade(output_.held(), head);
+  if (Result<> sent = co_await output_.send(); !sent) co_return std::unexpected(sent.error());
+  output_.release();
+  hang_up_.end();
+  service_.shard.counters.replies.add();
+  service_.shard.counters.upgrades.add();
+  upgraded_.begin(socket_, input_.unread());
+  co_return &upgraded_;
 }
 
 Sending Connection::finish(const Headers* trailers) {

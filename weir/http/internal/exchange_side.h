@@ -7,7 +7,9 @@
 #include <span>
 
 #include "weir/core/context.h"
+#include "weir/core/task.h"
 #include "weir/http/body.h"
+#include "weir/http/byte_stream.h"
 #include "weir/http/connection_facts.h"
 #include "weir/http/message.h"
 #include "weir/http/sending.h"
@@ -31,6 +33,12 @@ class ExchangeSide {
   virtual Sending flush() = 0;
   virtual bool head_sent() const = 0;
   virtual void abort() = 0;
+  // Only HTTP/1 can: another carrier is left as it is.
+  virtual core::task<Result<ByteStream*>> upgrade(const ResponseHead&) {
+    co_return fail(ErrorKind::unsupported, Reason::none, "upgrade");
+  }
+  // As long as nothing else drains it, the request's own.
+  virtual core::Context& draining() { return request_context(); }
 
  protected:
   ~ExchangeSide() = default;

@@ -34,8 +34,9 @@ ConnectionFacts as_http2(ConnectionFacts facts) {
 
 }  // namespace
 
-H2Connection::H2Connection(Connection::Service service, net::Socket socket, ConnectionFacts facts)
-    : link_(service, socket.peer(), as_http2(facts)),
+H2Connection::H2Connection(Connection::Service service, net::Socket socket, ConnectionFacts facts,
+                           const net::SocketAddress& client)
+    : link_(service, client, as_http2(facts)),
       socket_(std::move(socket)),
       until_drain_(service.shard.draining),
       input_(socket_),
@@ -45,7 +46,7 @@ H2Connection::H2Connection(Connection::Service service, net::Socket socket, Conn
 
 core::task<void> H2Connection::serve(Connection::Service service, net::Socket socket, ConnectionFacts facts,
                                      Opening opening) {
-  H2Connection self(service, std::move(socket), facts);
+  H2Connection self(service, std::move(socket), facts, opening.client);
   service.shard.counters.connections_http2.add();
   const auto body = [&self, &opening](core::Scope& scope) { return self.run(scope, std::move(opening)); };
   (void)co_await core::with_scope(self.link_.life, body, core::OnError::run_all);

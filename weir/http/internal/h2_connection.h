@@ -30,6 +30,7 @@ class H2Connection {
  public:
   // What was read off the socket before it was known to be HTTP/2.
   struct Opening {
+    net::SocketAddress client;      // who it is, as a balancer may have said
     std::size_t preface_bytes = 0;  // of the client's preface
     std::string after = {};
   };
@@ -42,7 +43,8 @@ class H2Connection {
   enum class Wrote : std::uint8_t { all, blocked, broken };
   enum class Ending : std::uint8_t { none, announced, refusing };
 
-  H2Connection(Connection::Service service, net::Socket socket, ConnectionFacts facts);
+  H2Connection(Connection::Service service, net::Socket socket, ConnectionFacts facts,
+               const net::SocketAddress& client);
 
   core::task<void> run(core::Scope& scope, Opening opening);
   core::task<void> write_loop();

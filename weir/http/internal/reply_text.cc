@@ -72,6 +72,14 @@ void append_head(std::string& out, const ResponseHead& head, const ReplyFraming&
   out.append("\r\n");
 }
 
+void append_upgrade(std::string& out, const ResponseHead& head) {
+  append_status_line(out, head.status, head.reason);
+  for (const auto [name, value] : head.headers) {
+    if (!is_of_connection(name) || equals_ignoring_case(name, "Upgrade")) append_field(out, name, value);
+  }
+  out.append("Connection: upgrade\r\n\r\n");
+}
+
 std::string refusal_body(Refusal refusal) {
   const RefusalFacts& row = facts(refusal);
   std::string body = R"({"error":{"status":)";

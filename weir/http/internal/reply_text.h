@@ -24,6 +24,9 @@ struct ReplyFraming {
 // are left out of `head`; Date is added where it has none.
 void append_head(std::string& out, const ResponseHead& head, const ReplyFraming& framing);
 
+// The head of a reply of 101, with the Upgrade of `head`.
+void append_upgrade(std::string& out, const ResponseHead& head);
+
 // Fields that say how a message is carried, not what it is: left out of what a
 // handler gives (RFC 9110 section 7.6.1, and what frames the body).
 bool is_of_connection(std::string_view name);

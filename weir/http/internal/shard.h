@@ -32,6 +32,7 @@ struct Counters {
   Counter replies;
   Counter replies_cut_off;
   Counter writes;
+  Counter upgrades;
   std::array<Counter, kRefusals> refusals;
   std::array<Counter, kTlsOutcomes> tls;
 

@@ -7,7 +7,9 @@
 
 #include "weir/service/internal/admission_reader.h"
 #include "weir/service/internal/keys.h"
+#include "weir/service/internal/route_reader.h"
 #include "weir/service/internal/rules.h"
+#include "weir/service/internal/target_reader.h"
 #include "weir/service/internal/tier_reader.h"
 #include "weir/service/internal/upstream_reader.h"
 #include "weir/service/section.h"
@@ -15,22 +17,6 @@
 
 namespace weir::service::internal {
 namespace {
-
-std::optional<Fault> match_fault(std::string_view name, std::string_view match) {
-  if (!match.starts_with('/')) {
-    return Fault{fmt::format("{} must begin with '/', is {}", name, in_quotes(match)),
-                 "for example \"/v1/\""};
-  }
-  const std::size_t wrong = match.find_first_of("?#*{}<>\"\\ \t\n");
-  if (wrong == std::string_view::npos &&
-      std::ranges::all_of(match, [](unsigned char c) { return c > 0x20 && c < 0x7F; })) {
-    return std::nullopt;
-  }
-  const std::string what =
-      wrong == std::string_view::npos ? "a character that no path has" : in_quotes(match.substr(wrong, 1));
-  return Fault{fmt::format("{} {} has {} in it", name, in_quotes(match), what),
-               "it is the beginning of a path, as in \"/v1/\": no patterns, no query"};
-}
 
 class Reader {
  public:
@@ -42,7 +28,6 @@ class Reader {
   void read_bounds(const Section& bounds);
   void read_tenant(const Section& section);
   void read_upstream(const NamedSection& named);
-  void read_route(const Section& section);
   void read_server(const Section& section);
   Given refuse(Given given, std::string_view name, Fault fault);
   Given read_address(const Section& top, std::string_view key, HostPort& out);
@@ -74,7 +59,9 @@ GatewayConfig Reader::read() {
   const auto upstreams = top.sections("upstreams");
   for (const NamedSection& upstream : upstreams) read_upstream(upstream);
   const auto routes = top.sections("routes");
-  for (const NamedSection& route : routes) read_route(route.section);
+  for (const NamedSection& route : routes) {
+    draft_.routes.push_back(read_route(route.section, config.routes.emplace_back(), findings_));
+  }
   if (const auto server = top.section("server")) read_server(*server);
   if (const auto drain = top.section("drain")) {
     drain->read("deadline", config.drain.deadline);
@@ -159,13 +146,7 @@ void Reader::read_upstream(const NamedSection& named) {
   config.name = named.name;
   places.name = section.place();
   if (auto fault = name_fault("upstream", named.name)) findings_.error(section.place(), std::move(*fault));
-  std::string url;
-  places.url = section.read("url", url);
-  if (places.url) {
-    auto parsed = parse_upstream_url(url);
-    if (!parsed) places.url = refuse(places.url, section.name_of("url"), std::move(parsed.error()));
-    if (parsed) config.url = std::move(*parsed);
-  }
+  places.targets = read_targets(section, config, findings_);
   places.inflight = section.read("inflight", config.inflight);
   places.timeout = section.read("timeout", config.timeout);
   config.connections.idle_max = config.inflight;
@@ -177,18 +158,6 @@ void Reader::read_upstream(const NamedSection& named) {
   }
   read_layers(section, config, findings_);
   read_because(section, config.because);
-}
-
-void Reader::read_route(const Section& section) {
-  RouteConfig& config = draft_.config.routes.emplace_back();
-  Draft::Route& places = draft_.routes.emplace_back();
-  places.upstream = section.read("upstream", config.upstream);
-  places.match = section.read("match", config.match);
-  if (!places.match) return;
-  if (auto fault = match_fault(section.name_of("match"), config.match)) {
-    findings_.error(places.match.place, std::move(*fault));
-    places.match = {.place = {}, .known = false};
-  }
 }
 
 void Reader::read_server(const Section& section) {

@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <set>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "weir/base/units.h"
+#include "weir/service/route_table.h"
 #include "weir/service/suggest.h"
 #include "weir/service/text.h"
 
@@ -36,11 +36,14 @@ void check_addresses(const Draft& draft, Diagnostics& findings) {
   }
   for (std::size_t i = 0; i < config.upstreams.size(); ++i) {
     const UpstreamConfig& upstream = config.upstreams[i];
-    if (!draft.upstreams[i].url || !leads_to(upstream.url.address, config.listen)) continue;
-    findings.error(draft.upstreams[i].url.place,
-                   {fmt::format("upstream {} is this gateway's own address {}", in_quotes(upstream.name),
-                                config.listen.text()),
-                    "requests would go round until the bound is full: name the service behind it"});
+    for (std::size_t j = 0; j < upstream.targets.size(); ++j) {
+      const Given& url = draft.upstreams[i].targets[j];
+      if (!url || !leads_to(upstream.targets[j].url.address, config.listen)) continue;
+      findings.error(url.place,
+                     {fmt::format("upstream {} is this gateway's own address {}", in_quotes(upstream.name),
+                                  config.listen.text()),
+                      "requests would go round until the bound is full: name the service behind it"});
+    }
   }
 }
 
@@ -120,16 +123,26 @@ void check_timeouts(const Draft& draft, Diagnostics& findings) {
   }
 }
 
+// Routes that are there twice, and those that take no request because others do.
 void check_matches(const Draft& draft, Diagnostics& findings) {
-  std::map<std::string_view, Place> matches;
-  for (std::size_t i = 0; i < draft.routes.size(); ++i) {
-    const Place place = draft.routes[i].match.place;
-    if (!place) continue;
-    const std::string& match = draft.config.routes[i].match;
-    const auto [first, is_new] = matches.emplace(match, place);
-    if (is_new) continue;
-    findings.error(place, {fmt::format("route {} is there twice", in_quotes(match)),
-                           fmt::format("the first is at {}: keep one of them", findings.at(first->second))});
+  const std::vector<RouteConfig>& routes = draft.config.routes;
+  for (const RouteTable::Shadowed& found : RouteTable(routes).shadowed()) {
+    // In the order of the file, where neither says more than the other.
+    const bool turned = found.same && found.by > found.route;
+    const std::size_t first = turned ? found.route : found.by;
+    const std::size_t second = turned ? found.by : found.route;
+    const Place place = draft.routes[second].match.place;
+    const Place at = draft.routes[first].match.place;
+    if (!place || !at) continue;
+    if (found.same) {
+      findings.error(place, {fmt::format("route {} is there twice", in_quotes(routes[second].text())),
+                             fmt::format("the first is at {}: keep one of them", findings.at(at))});
+    } else {
+      findings.warn(place, {fmt::format("route {} takes no request: {} ({}) takes all of them",
+                                        in_quotes(routes[second].text()), in_quotes(routes[first].text()),
+                                        findings.at(at)),
+                            "take it away, or put it before the other"});
+    }
   }
 }
 
@@ -141,19 +154,19 @@ void check_routes(const Draft& draft, Diagnostics& findings) {
   const std::set<std::string_view> names(declared.begin(), declared.end());
   std::set<std::string_view> routed;
   bool all_lead_somewhere = draft.routes_whole;
-  for (std::size_t i = 0; i < config.routes.size(); ++i) {
-    const std::string& name = config.routes[i].upstream;
-    const Place place = draft.routes[i].upstream.place;
-    all_lead_somewhere = all_lead_somewhere && place;
-    if (!place || names.contains(name)) {
-      routed.insert(name);
-      continue;
+  for (std::size_t i = 0; i < draft.routes.size(); ++i) {
+    for (const auto& [name, given] : draft.routes[i].upstreams) {
+      all_lead_somewhere = all_lead_somewhere && given;
+      if (!given || names.contains(name)) {
+        routed.insert(name);
+        continue;
+      }
+      const std::string_view meant = nearest(name, declared);
+      routed.insert(meant);
+      findings.error(given.place, {fmt::format("there is no upstream {}", in_quotes(name)),
+                                   meant.empty() ? fmt::format("declared: {}", known_names(declared))
+                                                 : fmt::format("did you mean {}?", in_quotes(meant))});
     }
-    const std::string_view meant = nearest(name, declared);
-    routed.insert(meant);
-    findings.error(place, {fmt::format("there is no upstream {}", in_quotes(name)),
-                           meant.empty() ? fmt::format("declared: {}", known_names(declared))
-                                         : fmt::format("did you mean {}?", in_quotes(meant))});
   }
   if (!all_lead_somewhere) return;  // the one that is missing may be meant
   for (std::size_t i = 0; i < config.upstreams.size(); ++i) {

@@ -2,7 +2,9 @@
 // another, routes that lead somewhere, addresses that do not meet.
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "weir/service/config.h"
@@ -15,10 +17,13 @@ namespace weir::service::internal {
 struct Draft {
   struct Upstream {
     Place name;
-    Given url, inflight, timeout, connect_timeout;
+    std::vector<Given> targets;  // as config.targets
+    Given inflight, timeout, connect_timeout;
   };
   struct Route {
-    Given match, upstream;
+    Given match;  // or path
+    // Of each upstream that its requests may go to, and of the shadow's at last.
+    std::vector<std::pair<std::string, Given>> upstreams;
   };
 
   GatewayConfig config;

@@ -1,0 +1,83 @@
+// The bodies that an upstream is sent.
+//
+// One task at a time, as http::BodySource.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "weir/core/task.h"
+#include "weir/http/body.h"
+
+namespace weir::service {
+
+// The client's, and whether it was the client's side that failed.
+class ClientBody final : public http::BodySource {
+ public:
+  explicit ClientBody(http::BodySource& inner) : inner_(inner) {}
+
+  // Before the first piece: keeps a copy of it, where it is not larger than this.
+  void keep(std::uint64_t bytes_max) {
+    bytes_max_ = bytes_max;
+    if (inner_.length().value_or(0) <= bytes_max) copy_.emplace();
+    whole_ = inner_.length() == 0;
+  }
+  // Null: it was not kept, or has not come whole.
+  const std::string* kept() const { return whole_ && copy_ ? &*copy_ : nullptr; }
+
+  core::task<Result<std::span<const std::byte>>> next(core::Context& context) override {
+    begun_ = true;
+    auto piece = co_await inner_.next(context);
+    // A wait that was given up, because the call's time is up or the upstream
+    // says something meanwhile, is not the client's doing.
+    if (!piece && piece.error().kind != ErrorKind::deadline && piece.error().kind != ErrorKind::cancelled) {
+      failed_ = true;
+    }
+    if (piece && copy_) add(*piece);
+    co_return piece;
+  }
+  std::optional<std::uint64_t> length() const override { return inner_.length(); }
+  const http::Headers* trailers() const override { return inner_.trailers(); }
+
+  bool failed() const { return failed_; }
+  // Whether anything of it has been asked for.
+  bool begun() const { return begun_; }
+
+ private:
+  void add(std::span<const std::byte> piece) {
+    if (copy_->size() + piece.size() > bytes_max_) return copy_.reset();
+    copy_->append(reinterpret_cast<const char*>(piece.data()), piece.size());
+    // Of a body whose length is known nobody asks for the end.
+    whole_ = piece.empty() || inner_.length() == copy_->size();
+  }
+
+  http::BodySource& inner_;
+  bool failed_ = false;
+  bool begun_ = false;
+  bool whole_ = false;
+  std::uint64_t bytes_max_ = 0;
+  std::optional<std::string> copy_;
+};
+
+// One that is there already.
+class TextBody final : public http::BodySource {
+ public:
+  // `text` outlives it.
+  explicit TextBody(std::string_view text) : text_(text), length_(text.size()) {}
+
+  core::task<Result<std::span<const std::byte>>> next(core::Context&) override {
+    co_return std::as_bytes(std::span(std::exchange(text_, {})));
+  }
+  std::optional<std::uint64_t> length() const override { return length_; }
+  const http::Headers* trailers() const override { return nullptr; }
+
+ private:
+  std::string_view text_;
+  const std::uint64_t length_;
+};
+
+}  // namespace weir::service

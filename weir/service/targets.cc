@@ -1,0 +1,164 @@
+#include "weir/service/targets.h"
+
+#include <algorithm>
+#include <random>
+
+#include "weir/core/runtime.h"
+
+namespace weir::service {
+namespace {
+
+http::ClientProtocol protocol_of(UpstreamProtocol protocol) {
+  switch (protocol) {
+    case UpstreamProtocol::http1: return http::ClientProtocol::http1;
+    case UpstreamProtocol::http2: return http::ClientProtocol::http2;
+    case UpstreamProtocol::automatic: break;
+  }
+  return http::ClientProtocol::automatic;
+}
+
+// The one place where it is said how a target is connected to.
+http::Client::Options client_options(const UpstreamConfig& config, const TargetConfig& target) {
+  const auto targets = static_cast<std::uint32_t>(config.targets.size());
+  const std::uint32_t most = target.inflight == 0 ? config.inflight : target.inflight;
+  return {.pool = {.connections_max = most,
+                   .idle_max = (config.connections.idle_max + targets - 1) / targets,
+                   .idle_timeout = config.connections.idle_timeout,
+                   .lifetime = config.connections.lifetime},
+          .connect_timeout = config.connections.connect_timeout,
+          .protocol = protocol_of(config.protocol),
+          // Where it allows one stream on each, as many as over HTTP/1.
+          .http2 = {.connections_max = most}};
+}
+
+// Whether connections are kept in the same way, but for how many.
+bool kept_alike(const ConnectionsConfig& a, const ConnectionsConfig& b) {
+  return a.idle_timeout == b.idle_timeout && a.connect_timeout == b.connect_timeout &&
+         a.lifetime == b.lifetime;
+}
+
+std::shared_ptr<Target> find(const TargetSet* set, const UpstreamUrl& url,
+                             const net::SocketAddress& address) {
+  if (set == nullptr) return nullptr;
+  const auto found = std::ranges::find_if(set->entries, [&](const TargetSet::Entry& entry) {
+    return entry.target->url() == url && entry.target->client().upstream() == address;
+  });
+  return found == set->entries.end() ? nullptr : found->target;
+}
+
+std::vector<std::uint32_t> weights_of(const UpstreamConfig& config) {
+  std::vector<std::uint32_t> weights;
+  for (const TargetConfig& target : config.targets) weights.push_back(target.weight);
+  return weights;
+}
+
+}  // namespace
+
+std::vector<Ejection::One> TargetSet::for_ejection() const {
+  std::vector<Ejection::One> all;
+  for (const Entry& entry : entries) {
+    all.push_back({.record = &entry.target->outliers(), .usable = entry.target->health().healthy()});
+  }
+  return all;
+}
+
+Targets::Targets(const UpstreamConfig& config, const TargetAddresses& addresses, unsigned processors)
+    : connections_(config.connections), set_(make(config, addresses, nullptr), processors) {
+  std::random_device seed;
+  for (unsigned i = 0; i < processors; ++i) {
+    dice_.push_back(std::make_unique<Dice>((std::uint64_t{seed()} << 32) + seed()));
+  }
+}
+
+std::shared_ptr<const TargetSet> Targets::make(const UpstreamConfig& config, const TargetAddresses& addresses,
+                                               const TargetSet* before) {
+  auto set = std::make_shared<TargetSet>(TargetSet{.entries = {},
+                                                   .balancer = Balancer(weights_of(config)),
+                                                   .eject = config.eject,
+                                                   .health = config.health,
+                                                   .slow_start = config.slow_start,
+                                                   .contract = config.contract});
+  for (const TargetConfig& target : config.targets) {
+    const net::SocketAddress& address = addresses.at(target.url);
+    const http::Client::Options options = client_options(config, target);
+    std::shared_ptr<Target> kept = find(before, target.url, address);
+    if (kept) kept->client().resize_pool(options.pool.connections_max, options.pool.idle_max);
+    if (kept && !config.health) kept->health().forget();
+    if (!kept) kept = std::make_shared<Target>(target.url, address, options);
+    set->entries.push_back({.target = std::move(kept), .inflight = target.inflight});
+  }
+  return set;
+}
+
+void Targets::apply(const UpstreamConfig& to, const TargetAddresses& addresses) {
+  const auto before = set_.get();
+  const bool alike = kept_alike(connections_, to.connections);
+  const auto after = make(to, addresses, alike ? before.get() : nullptr);
+  connections_ = to.connections;
+  set_.set(after);
+  for (const TargetSet::Entry& entry : before->entries) {
+    if (std::ranges::find(after->entries, entry.target, &TargetSet::Entry::target) != after->entries.end())
+      continue;
+    // Nothing new comes to it; what comes back from requests is not kept.
+    entry.target->client().resize_pool(entry.target->client().options().pool.connections_max, 0);
+    entry.target->client().close_idle();
+  }
+}
+
+std::optional<std::size_t> Targets::choose(const TargetSet& set, const Tried& tried, TimePoint now,
+                                           Rng& rng) const {
+  const auto full = [&set](std::size_t i) {
+    const TargetSet::Entry& entry = set.entries[i];
+    return entry.inflight != 0 && entry.target->in_flight() >= entry.inflight;
+  };
+  const auto standing = [&](std::size_t i, double share) {
+    return Balancer::Standing{.share = full(i) ? 0.0 : share,
+                              .in_flight = set.entries[i].target->in_flight()};
+  };
+  const auto well = [&](std::size_t i) {
+    return standing(i, set.entries[i].target->share(now, set.slow_start));
+  };
+  if (tried.any()) {
+    const auto other = set.balancer.choose(
+        rng, [&](std::size_t i) { return tried.has(i) ? Balancer::Standing{.share = 0} : well(i); });
+    if (other) return other;
+  }
+  if (const auto chosen = set.balancer.choose(rng, well)) return chosen;
+  return set.balancer.choose(rng, [&](std::size_t i) { return standing(i, 1.0); });
+}
+
+Result<TargetLease> Targets::take(const std::shared_ptr<const TargetSet>& set, Tried& tried, TimePoint now) {
+  Rng& rng = dice_[core::Runtime::current_processor() % dice_.size()]->rng;
+  // Between the look and the entering others may have come: a look or two more settles it.
+  for (int i = 0; i < 4; ++i) {
+    const std::optional<std::size_t> chosen =
+        set->entries.size() == 1 ? std::optional<std::size_t>(0) : choose(*set, tried, now, rng);
+    if (!chosen) break;
+    const TargetSet::Entry& entry = set->entries[*chosen];
+    if (!entry.target->enter(entry.inflight)) continue;
+    tried.add(*chosen);
+    return TargetLease(set, *entry.target);
+  }
+  return fail(ErrorKind::overloaded, Reason::at_limit, kFull);
+}
+
+void Targets::tell(const TargetLease& lease, Target::Verdict verdict, TimePoint now) {
+  Target& target = lease.target();
+  target.count(verdict);
+  // The only one is compared with nobody, and not left alone.
+  if (lease.set().entries.size() == 1) return;
+  if (verdict == Target::Verdict::good) target.outliers().succeeded();
+  if (verdict != Target::Verdict::bad) return;
+  const TargetSet& set = lease.set();
+  const std::uint32_t in_a_row = target.outliers().failed();
+  if (set.eject.consecutive_failures == 0 || in_a_row < set.eject.consecutive_failures) return;
+  ejection_.eject(set.eject, set.for_ejection(), target.outliers(), EjectionCause::consecutive_failures, now);
+}
+
+void Targets::sweep(TimePoint now) {
+  const auto set = set_.get();
+  for (const TargetSet::Entry& entry : set->entries) entry.target->client().sweep();
+  ejection_.judge(set->eject, set->for_ejection(), now);
+}
+
+}  // namespace weir::service
