@@ -193,7 +193,7 @@ std::string refusal_of(service::Service::Options options, std::vector<http::Rout
 TEST(Service, DoesNotStartWithOptionsThatAreWrong) {
   EXPECT_THAT(refusal_of({}), HasSubstr("inflight.limit"));
   EXPECT_THAT(refusal_of({.listen = "nowhere", .inflight = {.limit = 1}}), HasSubstr("error: listen: "));
-  EXPECT_THAT(refusal_of({.inflight = {.limit = 1, .limiter = "magic"}}), HasSubstr("inflight.limiter"));
+  EXPECT_THAT(refusal_of({.inflight = {.limit = 1, .limiter = {.algorithm = "magic"}}}), HasSubstr("inflight.limiter"));
   EXPECT_THAT(
       refusal_of({.inflight = {.limit = 1}, .tenant = service::TenantConfig{.header = "X", .inflight = 2}}),
       HasSubstr("tenant.inflight: from 1 to inflight.limit"));
