@@ -111,7 +111,7 @@ std::string yaml_with(std::string path, const std::string& value) {
   std::erase_if(flat, [&path](const auto& entry) { return entry.first.starts_with(path + "."); });
   if (path.starts_with("upstreams.u.targets")) {
     flat.erase("upstreams.u.url");
-    if (path.starts_with("upstreams.u.targets.0.")) flat["upstreams.u.targets.0.url"] = "'http://a'";
+    if (path.starts_with("upstreams.u.targets.0.")) flat["upstreams.u.targets.0.url"] = "'https://a'";
   }
   if (path == "routes.0.path") flat.erase("routes.0.match");
   if (path.starts_with("routes.0.split")) {
