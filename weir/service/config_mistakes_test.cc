@@ -64,7 +64,7 @@ TEST(ConfigMistakes, UnknownKeys) {
        {"2:1: error: unknown key \"colour\" at the top level; known here: service, listen, admin, tls, "
         "bounds, "
         "upstreams, "
-        "routes, server, drain"}},
+        "routes, server, access_log, drain"}},
       {"because: b }\n  tenant",
        "becuase: b }\n  tenant",
        {"5:3: warning: bounds.inflight does not say why it has this size; add because: \"...\", for whoever "
@@ -89,17 +89,17 @@ TEST(ConfigMistakes, UnknownKeys) {
        "server.connections: 1\nroutes:",
        {"9:1: error: unknown key \"server.connections\" at the top level; known here: service, listen, "
         "admin, tls, bounds, "
-        "upstreams, routes, server, drain"}},
+        "upstreams, routes, server, access_log, drain"}},
       {"routes:",
        "\"\\e[31m\": 1\nroutes:",
        {"9:1: error: unknown key \"\\x1b[31m\" at the top level; known here: service, listen, admin, tls, "
         "bounds, "
-        "upstreams, routes, server, drain"}},
+        "upstreams, routes, server, access_log, drain"}},
       {"routes:",
        "<<: { a: 1 }\nroutes:",
        {"9:1: error: unknown key \"<<\" at the top level; known here: service, listen, admin, tls, bounds, "
         "upstreams, "
-        "routes, server, drain"}},
+        "routes, server, access_log, drain"}},
       {"routes:", "[a]: 1\nroutes:", {"9:1: error: a key at the top level must be a word, is a list"}},
   });
 }
@@ -246,7 +246,8 @@ TEST(ConfigMistakes, NumbersDurationsAndSizes) {
        {"9:25: error: server.header_bytes must be a number of bytes, is \"32kb\"; did you mean 32KB?",
         "9:42: error: unknown key \"000\" in server; known here: connections, header_bytes, headers, "
         "target_bytes, "
-        "body_bytes, header_timeout, idle_timeout"}},
+        "body_bytes, header_timeout, idle_timeout, trusted, client_field, proxy_protocol, websockets, "
+        "websocket_idle"}},
       {"because: b }\n  tenant",
        "because: " + std::string(501, 'b') + " }\n  tenant",
        {"5:36: error: bounds.inflight.because is 501 bytes long; at most 500"}},
@@ -463,7 +464,7 @@ TEST(ConfigMistakes, OfSyntaxEndTheReadingButNotWhatCameBefore) {
        "defaults: &d { inflight: 1 }\nupstreams:",
        {"7:1: error: unknown key \"defaults\" at the top level; known here: service, listen, admin, tls, "
         "bounds, "
-        "upstreams, routes, server, drain",
+        "upstreams, routes, server, access_log, drain",
         "7:11: error: anchors (&name) are not supported; take it away"}},
   });
 }

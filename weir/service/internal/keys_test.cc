@@ -68,7 +68,8 @@ Flat full() {
           {"upstreams.u.fallback.status", "200"},
           {"routes.0.match", "/"},
           {"routes.0.upstream", "u"},
-          {"routes.0.shadow.upstream", "u"}};
+          {"routes.0.shadow.upstream", "u"},
+          {"access_log.format", "json"}};
 }
 
 // As YAML in flow style, on one line.
@@ -187,7 +188,9 @@ TEST(Keys, AreAllComparedOnAReload) {
   for (const KeySpec& key : config_schema().keys()) {
     if (key.kind < KeyKind::number || key.kind >= KeyKind::text) continue;
     const auto with = [&key](std::uint64_t value) {
-      return parse_config("f", yaml_with(std::string(key.path), value_text(key.kind, value)));
+      std::string text = value_text(key.kind, value);
+      if (key.kind == KeyKind::texts) text = value == key.min ? "[10.0.0.1]" : "[10.0.0.1, 10.0.0.2]";
+      return parse_config("f", yaml_with(std::string(key.path), text));
     };
     const Parsed least = with(key.min), most = with(key.max);
     ASSERT_TRUE(least && most) << key.path;
