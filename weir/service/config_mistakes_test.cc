@@ -76,7 +76,8 @@ TEST(ConfigMistakes, UnknownKeys) {
        {"8:58: error: unknown key \"retries\" in upstreams.catalog; known here: url, targets, eject, health, "
         "contract, slow_start, inflight, timeout, "
         "protocol, because, "
-        "connections, tls, queue, limiter, retry, budget, breaker, hedge, throttle, cache, singleflight, defer, "
+        "connections, tls, queue, limiter, retry, budget, breaker, hedge, throttle, cache, singleflight, "
+        "defer, "
         "fallback"}},
       {"match: \"/\",",
        "match: \"/\", pefix: 1,",
