@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <random>
 #include <utility>
 
@@ -42,7 +43,10 @@ Outcome outcome_of(const Error& error) {
     case Reason::refused: return Outcome::upstream_refused;
     case Reason::reset: return Outcome::upstream_reset;
     case Reason::closed: return Outcome::upstream_closed;
-    case Reason::timed_out: return Outcome::upstream_timeout;  // of the connection's handshake
+    case Reason::timed_out:  // the connection's handshake; or there is no way at all
+      return error.system_code == ENETUNREACH || error.system_code == EHOSTUNREACH
+                 ? Outcome::upstream_unreachable
+                 : Outcome::upstream_timeout;
     default: return Outcome::upstream_unreachable;
   }
 }
