@@ -43,11 +43,12 @@ TEST(GatewayMetrics, AreThoseOfTheDocument) {
       "  inflight: { limit: 10, queue: { depth: 10 }, limiter: queue_delay }\n"
       "  tenant: { key: \"header:X-T\", inflight: 5, rate: { limit: 5 } }\n"
       "  caller: { key: \"header:X-C\", rate: { limit: 5 } }\n"
+      "  tiers: { default: all, all: { all: { share: 1 } } }\n"
       "  priority: { key: \"header:X-P\" }\n  memory: { limit: 4GiB }\nupstreams:\n"
       "  u: { url: \"" +
       url +
-      "\", inflight: 5, retry: {}, breaker: {}, hedge: {}, throttle: {}, cache: { fresh_for: 1s }, health: { "
-      "path: / } }\n"
+      "\", inflight: 5, limiter: {}, defer: {}, retry: {}, breaker: {}, hedge: {}, throttle: {}, cache: { "
+      "fresh_for: 1s }, health: { path: / } }\n"
       "routes: [ { match: /, upstream: u, shadow: { upstream: u } } ]\naccess_log: { path: /dev/null }\n");
   const std::set<std::string> there = exposed(gateway.page("/metrics").body);
   const std::set<std::string> described = documented();

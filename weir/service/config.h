@@ -28,9 +28,11 @@
 #include "weir/base/units.h"
 #include "weir/net/network.h"
 #include "weir/service/address.h"
+#include "weir/service/defer_config.h"
 #include "weir/service/diagnostics.h"
 #include "weir/service/route_config.h"
 #include "weir/service/target_config.h"
+#include "weir/service/tier_config.h"
 #include "weir/service/upstream_config.h"
 #include "weir/service/yaml_tree.h"
 
@@ -45,7 +47,7 @@ struct QueueConfig {
   // is often gone; 50 ms is about what a person does not notice.
   Duration wait = 50ms;
   // Who of those that wait is served next: fifo, codel (first come until the queue
-  // stands, then the newest), priority, fair (among tenants). Of bounds.inflight only.
+  // stands, then the newest), priority, fair (among tenants).
   std::string order = "fifo";
 
   bool operator==(const QueueConfig&) const = default;
@@ -55,13 +57,8 @@ struct QueueConfig {
 struct InflightConfig {
   std::uint32_t limit = 0;  // requests; no default: it is what the file is for
   QueueConfig queue;
-  std::string because = {};  // why this number; empty where the file does not say
-  // What moves the limit, in [min, limit]: fixed (nothing), queue_delay, gradient2,
-  // vegas, aimd.
-  std::string limiter = "fixed";
-  std::uint32_t min = 1;
-  std::uint32_t initial = 0;   // 0, by default: 20, between min and the limit
-  Duration objective = 100ms;  // of queue_delay: what a request may take
+  std::string because = {};    // why this number; empty where the file does not say
+  LimiterConfig limiter = {};  // what moves the limit
 
   bool operator==(const InflightConfig&) const = default;
 };
@@ -75,6 +72,14 @@ struct RateConfig {
   bool operator==(const RateConfig&) const = default;
 };
 
+// Numbers of a single tenant, in place of those of all.
+struct TenantOverride {
+  std::optional<std::uint32_t> inflight = {};
+  std::optional<RateConfig> rate = {};
+
+  bool operator==(const TenantOverride&) const = default;
+};
+
 // The same for each tenant, told apart by a request header.
 struct TenantConfig {
   // The header's name. A request without it is under the other bounds only.
@@ -84,7 +89,7 @@ struct TenantConfig {
   std::uint32_t keys_max = 100'000;
   std::string because = {};
   std::optional<RateConfig> rate = {};
-  std::map<std::string, std::uint32_t, std::less<>> overrides = {};  // `inflight` of single tenants
+  std::map<std::string, TenantOverride, std::less<>> overrides = {};  // by their keys
 
   bool operator==(const TenantConfig&) const = default;
 };
@@ -154,7 +159,8 @@ struct UpstreamConfig {
   ConnectionsConfig connections;
   UpstreamProtocol protocol = UpstreamProtocol::http1;
   std::string because;
-  QueueConfig queue = {};  // where requests wait for `inflight`; they hold the gateway's own meanwhile
+  LimiterConfig limiter = {};  // what moves `inflight`
+  QueueConfig queue = {};      // where requests wait for it; they hold the gateway's own meanwhile
 
   std::optional<RetryConfig> retry = {};
   std::optional<RetryBudgetConfig> budget = {};  // none: as it is by default, where something needs it
@@ -163,6 +169,7 @@ struct UpstreamConfig {
   std::optional<ThrottleConfig> throttle = {};
   std::optional<CacheConfig> cache = {};
   std::optional<SingleflightConfig> singleflight = {};  // without effect beside a cache, which has one
+  std::optional<DeferConfig> defer = {};                // what is promised where it cannot be done now
   std::optional<StaticConfig> fallback = {};            // where no reply can be had
 
   bool operator==(const UpstreamConfig&) const = default;
@@ -229,6 +236,7 @@ struct GatewayConfig {
   InflightConfig inflight;
   std::optional<TenantConfig> tenant;  // none: no bound for each tenant
   std::optional<CallerConfig> caller;
+  std::optional<TiersConfig> tiers;        // none: each request may take what there is
   std::optional<PriorityConfig> priority;  // none: all are as important as each other
   std::optional<MemoryConfig> memory;
   std::vector<UpstreamConfig> upstreams;  // in the file's order, at least one

@@ -1,6 +1,7 @@
 #include "weir/service/config_changes.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -18,11 +19,15 @@ namespace {
 enum class Moves : bool { no, yes };
 
 std::string shown(int value) { return fmt::format("{}", value); }
+std::string shown(bool value) { return value ? "yes" : "no"; }
 std::string shown(double value) { return fmt::format("{}", value); }
 std::string shown(std::uint32_t value) { return fmt::format("{}", value); }
 std::string shown(Duration value) { return weir::to_string(value); }
 std::string shown(Bytes value) { return value_text(KeyKind::bytes, value.count); }
 std::string shown(const std::string& value) { return value.empty() ? "none" : in_quotes(value); }
+std::string shown(const std::vector<std::string>& words) {
+  return words.empty() ? "none" : in_quotes(fmt::format("{}", fmt::join(words, " ")));
+}
 std::string shown(const HostPort& value) { return value.text(); }
 
 // The first few of them.
@@ -74,18 +79,23 @@ class Comparison {
     if (from == to) return;
     changes_.push_back({std::move(key), from ? "there" : "none", to ? "there" : "none", moves == Moves::yes});
   }
-  // Of a section that may be absent: `compare(value, a, b)` where it is in both.
+  // Of a section that may be absent, and comes and goes as `moves` says: `compare` is
+  // given what compares a member, where it is in both.
   template <typename Part, typename Compare>
   void part(const std::string& key, const std::optional<Part>& from, const std::optional<Part>& to,
             Moves moves, Compare compare) {
     presence(key, from.has_value(), to.has_value(), moves);
     if (!from || !to) return;
-    compare([&](std::string_view name, const auto Part::* member) {
-      value(fmt::format("{}.{}", key, name), (*from).*member, (*to).*member, moves);
+    compare([&](std::string_view name, const auto Part::* member, std::optional<Moves> own = std::nullopt) {
+      value(fmt::format("{}.{}", key, name), (*from).*member, (*to).*member, own.value_or(moves));
     });
   }
+  void limiter(const std::string& prefix, const LimiterConfig& from, const LimiterConfig& to);
   void inflight(const InflightConfig& from, const InflightConfig& to);
+  void overrides(const TenantConfig& from, const TenantConfig& to);
+  void tiers(const TiersConfig& from, const TiersConfig& to);
   void tenant(const TenantConfig& from, const TenantConfig& to);
+  void queue(const std::string& prefix, const QueueConfig& from, const QueueConfig& to);
   void rate(const std::string& key, const RateConfig& from, const RateConfig& to);
   void caller(const CallerConfig& from, const CallerConfig& to);
   void priority(const PriorityConfig& from, const PriorityConfig& to);
@@ -109,7 +119,9 @@ void Comparison::top(const GatewayConfig& from, const GatewayConfig& to) {
   if (from.tenant && to.tenant) tenant(*from.tenant, *to.tenant);
   presence("bounds.caller", from.caller.has_value(), to.caller.has_value());
   if (from.caller && to.caller) caller(*from.caller, *to.caller);
-  presence("bounds.priority", from.priority.has_value(), to.priority.has_value());
+  presence("bounds.tiers", from.tiers.has_value(), to.tiers.has_value());
+  if (from.tiers && to.tiers) tiers(*from.tiers, *to.tiers);
+  presence("bounds.priority", from.priority.has_value(), to.priority.has_value(), Moves::yes);
   if (from.priority && to.priority) priority(*from.priority, *to.priority);
   presence("bounds.memory", from.memory.has_value(), to.memory.has_value());
   if (from.memory && to.memory) memory(*from.memory, *to.memory);
@@ -125,16 +137,24 @@ void Comparison::top(const GatewayConfig& from, const GatewayConfig& to) {
   value("drain.readiness_delay", from.drain.readiness_delay, to.drain.readiness_delay, Moves::yes);
 }
 
+void Comparison::limiter(const std::string& prefix, const LimiterConfig& from, const LimiterConfig& to) {
+  value(prefix + "min", from.min, to.min, Moves::yes);
+  value(prefix + "initial", from.initial, to.initial, Moves::yes);
+}
+
 void Comparison::inflight(const InflightConfig& from, const InflightConfig& to) {
   value("bounds.inflight.limit", from.limit, to.limit, Moves::yes);
-  value("bounds.inflight.queue.depth", from.queue.depth, to.queue.depth, Moves::no);
-  value("bounds.inflight.queue.wait", from.queue.wait, to.queue.wait, Moves::no);
-  value("bounds.inflight.queue.order", from.queue.order, to.queue.order, Moves::no);
-  value("bounds.inflight.limiter", from.limiter, to.limiter, Moves::yes);
-  value("bounds.inflight.min", from.min, to.min, Moves::yes);
-  value("bounds.inflight.initial", from.initial, to.initial, Moves::yes);
-  value("bounds.inflight.objective", from.objective, to.objective, Moves::yes);
+  queue("bounds.inflight.queue.", from.queue, to.queue);
+  value("bounds.inflight.limiter", from.limiter.algorithm, to.limiter.algorithm, Moves::yes);
+  limiter("bounds.inflight.", from.limiter, to.limiter);
+  value("bounds.inflight.objective", from.limiter.objective, to.limiter.objective, Moves::yes);
   value("bounds.inflight.because", from.because, to.because, Moves::yes);
+}
+
+void Comparison::queue(const std::string& prefix, const QueueConfig& from, const QueueConfig& to) {
+  value(prefix + "depth", from.depth, to.depth, Moves::yes);
+  value(prefix + "wait", from.wait, to.wait, Moves::yes);
+  value(prefix + "order", from.order, to.order, Moves::yes);
 }
 
 void Comparison::tenant(const TenantConfig& from, const TenantConfig& to) {
@@ -144,16 +164,44 @@ void Comparison::tenant(const TenantConfig& from, const TenantConfig& to) {
   value("bounds.tenant.because", from.because, to.because, Moves::yes);
   presence("bounds.tenant.rate", from.rate.has_value(), to.rate.has_value());
   if (from.rate && to.rate) rate("bounds.tenant.rate", *from.rate, *to.rate);
-  for (const auto& [name, inflight] : from.overrides) {
+  overrides(from, to);
+}
+
+void Comparison::overrides(const TenantConfig& from, const TenantConfig& to) {
+  for (const auto& [name, old] : from.overrides) {
+    const std::string key = "bounds.tenant.overrides." + name;
     const auto now = to.overrides.find(name);
-    if (now == to.overrides.end()) {
-      presence("bounds.tenant.overrides." + name, true, false, Moves::yes);
-    } else {
-      value("bounds.tenant.overrides." + name + ".inflight", inflight, now->second, Moves::yes);
-    }
+    presence(key, true, now != to.overrides.end(), Moves::yes);
+    if (now == to.overrides.end()) continue;
+    const auto inflight = [](const TenantOverride& of) { return of.inflight ? shown(*of.inflight) : "none"; };
+    if (old.inflight != now->second.inflight)
+      changes_.push_back({key + ".inflight", inflight(old), inflight(now->second), true});
+    presence(key + ".rate", old.rate.has_value(), now->second.rate.has_value(), Moves::yes);
+    if (old.rate && now->second.rate) rate(key + ".rate", *old.rate, *now->second.rate);
   }
-  for (const auto& [name, inflight] : to.overrides) {
+  for (const auto& [name, numbers] : to.overrides) {
     presence("bounds.tenant.overrides." + name, from.overrides.contains(name), true, Moves::yes);
+  }
+}
+
+void Comparison::tiers(const TiersConfig& from, const TiersConfig& to) {
+  value("bounds.tiers.key", from.header, to.header, Moves::yes);
+  value("bounds.tiers.default", from.fallback, to.fallback, Moves::yes);
+  value("bounds.tiers.because", from.because, to.because, Moves::yes);
+  const auto names = [](const TiersConfig& of) {
+    std::string text;
+    for (const TierConfig& tier : of.all) text += (text.empty() ? "" : " ") + tier.name;
+    return text;
+  };
+  value("bounds.tiers.all", names(from), names(to), Moves::no);
+  if (names(from) != names(to)) return;
+  for (std::size_t i = 0; i < from.all.size(); ++i) {
+    const std::string key = "bounds.tiers.all." + from.all[i].name + '.';
+    value(key + "share", from.all[i].share, to.all[i].share, Moves::yes);
+    value(key + "most", from.all[i].most, to.all[i].most, Moves::yes);
+    value(key + "lends", from.all[i].lends, to.all[i].lends, Moves::no);
+    value(key + "methods", from.all[i].methods, to.all[i].methods, Moves::yes);
+    value(key + "paths", from.all[i].paths, to.all[i].paths, Moves::yes);
   }
 }
 
@@ -172,25 +220,25 @@ void Comparison::caller(const CallerConfig& from, const CallerConfig& to) {
 
 void Comparison::priority(const PriorityConfig& from, const PriorityConfig& to) {
   static constexpr std::array<std::string_view, 5> kLevels{"sheddable", "low", "normal", "high", "critical"};
-  value("bounds.priority.key", from.header, to.header, Moves::no);
-  value("bounds.priority.default", from.fallback, to.fallback, Moves::no);
+  value("bounds.priority.key", from.header, to.header, Moves::yes);
+  value("bounds.priority.default", from.fallback, to.fallback, Moves::yes);
   for (const auto& [name, level] : from.classes) {
     const auto now = to.classes.find(name);
     value("bounds.priority.classes." + name, level, now == to.classes.end() ? std::string() : now->second,
-          Moves::no);
+          Moves::yes);
   }
   for (const auto& [name, level] : to.classes) {
-    presence("bounds.priority.classes." + name, from.classes.contains(name), true);
+    presence("bounds.priority.classes." + name, from.classes.contains(name), true, Moves::yes);
   }
   for (std::size_t i = 0; i < kLevels.size(); ++i) {
-    value(fmt::format("bounds.priority.shares.{}", kLevels[i]), from.shares[i], to.shares[i], Moves::no);
+    value(fmt::format("bounds.priority.shares.{}", kLevels[i]), from.shares[i], to.shares[i], Moves::yes);
   }
 }
 
 void Comparison::memory(const MemoryConfig& from, const MemoryConfig& to) {
-  value("bounds.memory.limit", from.limit, to.limit, Moves::no);
-  value("bounds.memory.shed_at", from.shed_at, to.shed_at, Moves::no);
-  value("bounds.memory.refuse_at", from.refuse_at, to.refuse_at, Moves::no);
+  value("bounds.memory.limit", from.limit, to.limit, Moves::yes);
+  value("bounds.memory.shed_at", from.shed_at, to.shed_at, Moves::yes);
+  value("bounds.memory.refuse_at", from.refuse_at, to.refuse_at, Moves::yes);
 }
 
 void Comparison::upstreams(const GatewayConfig& from, const GatewayConfig& to) {
@@ -220,8 +268,9 @@ void Comparison::upstream(const UpstreamConfig& from, const UpstreamConfig& to) 
   value(connections + "idle_timeout", a.idle_timeout, b.idle_timeout, Moves::yes);
   value(connections + "connect_timeout", a.connect_timeout, b.connect_timeout, Moves::yes);
   value(connections + "lifetime", a.lifetime, b.lifetime, Moves::yes);
-  value(prefix + "queue.depth", from.queue.depth, to.queue.depth, Moves::no);
-  value(prefix + "queue.wait", from.queue.wait, to.queue.wait, Moves::no);
+  value(prefix + "limiter.algorithm", from.limiter.algorithm, to.limiter.algorithm, Moves::yes);
+  limiter(prefix + "limiter.", from.limiter, to.limiter);
+  queue(prefix + "queue.", from.queue, to.queue);
   layers(prefix, from, to);
   shared(prefix, from, to);
 }
@@ -293,18 +342,32 @@ void Comparison::layers(const std::string& prefix, const UpstreamConfig& from, c
 
 void Comparison::shared(const std::string& prefix, const UpstreamConfig& from, const UpstreamConfig& to) {
   part(prefix + "cache", from.cache, to.cache, Moves::no, [](auto key) {
-    key("entries", &CacheConfig::entries);
-    key("bytes", &CacheConfig::bytes);
-    key("body_bytes", &CacheConfig::body_bytes);
-    key("loads", &CacheConfig::loads);
-    key("fresh_for", &CacheConfig::fresh_for);
-    key("stale_while_revalidate", &CacheConfig::stale_while_revalidate);
-    key("stale_if_error", &CacheConfig::stale_if_error);
+    key("entries", &CacheConfig::entries, Moves::yes);
+    key("bytes", &CacheConfig::bytes, Moves::yes);
+    key("body_bytes", &CacheConfig::body_bytes, Moves::yes);
+    key("loads", &CacheConfig::loads, Moves::no);
+    key("fresh_for", &CacheConfig::fresh_for, Moves::yes);
+    key("stale_while_revalidate", &CacheConfig::stale_while_revalidate, Moves::yes);
+    key("stale_if_error", &CacheConfig::stale_if_error, Moves::yes);
   });
   part(prefix + "singleflight", from.singleflight, to.singleflight, Moves::no, [](auto key) {
-    key("flights", &SingleflightConfig::flights);
-    key("callers", &SingleflightConfig::callers);
-    key("body_bytes", &SingleflightConfig::body_bytes);
+    key("flights", &SingleflightConfig::flights, Moves::no);
+    key("callers", &SingleflightConfig::callers, Moves::no);
+    key("body_bytes", &SingleflightConfig::body_bytes, Moves::yes);
+  });
+  part(prefix + "defer", from.defer, to.defer, Moves::no, [](auto key) {
+    key("methods", &DeferConfig::methods);
+    key("paths", &DeferConfig::paths);
+    key("body_bytes", &DeferConfig::body_bytes);
+    key("entries", &DeferConfig::entries);
+    key("bytes", &DeferConfig::bytes);
+    key("per_second", &DeferConfig::per_second);
+    key("workers", &DeferConfig::workers);
+    key("tries", &DeferConfig::tries);
+    key("try_timeout", &DeferConfig::try_timeout);
+    key("keep_for", &DeferConfig::keep_for);
+    key("results", &DeferConfig::results);
+    key("results_for", &DeferConfig::results_for);
   });
   part(prefix + "fallback", from.fallback, to.fallback, Moves::yes, [](auto key) {
     key("status", &StaticConfig::status);

@@ -75,7 +75,8 @@ TEST(ConfigMistakes, UnknownKeys) {
        {"8:58: error: unknown key \"retries\" in upstreams.catalog; known here: url, targets, eject, health, "
         "contract, slow_start, inflight, timeout, "
         "protocol, because, "
-        "connections, queue, retry, budget, breaker, hedge, throttle, cache, singleflight, fallback"}},
+        "connections, queue, limiter, retry, budget, breaker, hedge, throttle, cache, singleflight, defer, "
+        "fallback"}},
       {"match: \"/\",",
        "match: \"/\", pefix: 1,",
        {"10:19: error: unknown key \"pefix\" in routes[0]; known here: match, path, host, method, headers, "

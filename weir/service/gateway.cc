@@ -11,6 +11,7 @@
 #include "weir/base/check.h"
 #include "weir/core/now.h"
 #include "weir/service/contract.h"
+#include "weir/service/deferral.h"
 #include "weir/service/grpc.h"
 #include "weir/service/header_edits.h"
 #include "weir/service/refusal_reply.h"
@@ -104,6 +105,7 @@ Outcome outcome_of(GatewayAdmission::Refuser refuser) {
     case GatewayAdmission::Refuser::tenant: return Outcome::refused_tenant;
     case GatewayAdmission::Refuser::caller: return Outcome::refused_caller;
     case GatewayAdmission::Refuser::memory: return Outcome::refused_memory;
+    case GatewayAdmission::Refuser::tier: return Outcome::refused_tier;
     case GatewayAdmission::Refuser::all: break;
   }
   return Outcome::refused_inflight;
@@ -138,7 +140,7 @@ Gateway::Gateway(const GatewayConfig& config, const TargetAddresses& addresses, 
       access_log_(config.access_log ? std::make_unique<AccessLog>(*config.access_log, processors) : nullptr),
       forwarding_(config.service),
       service_(config.service),
-      admission_(config, ledger),
+      admission_(config, ledger, processors),
       unrouted_("", processors),
       rng_((std::uint64_t{std::random_device{}()} << 32) + std::random_device{}()),
       ledger_(ledger),
@@ -151,10 +153,14 @@ Gateway::~Gateway() = default;
 // request that has the upstream are gone, what it does on its own ends, and with that
 // the upstream.
 std::shared_ptr<Upstream> Gateway::make_upstream(const UpstreamConfig& config,
-                                                 const TargetAddresses& addresses) {
+                                                 const TargetAddresses& addresses,
+                                                 const std::optional<PriorityConfig>& priority) {
   const auto made = std::make_shared<Upstream>(
-      config, addresses, Upstream::Parts{forwarding_, ledger_, forward_point_, processors_});
-  kept_.push_back(made);
+      config, addresses, Upstream::Parts{priority, forwarding_, ledger_, forward_point_, processors_});
+  {
+    const std::lock_guard guard(kept_mutex_);
+    kept_.push_back(made);
+  }
   if (scope_ != nullptr) keep(made);
   return {made.get(), [made](Upstream* upstream) { upstream->retire(); }};
 }
@@ -179,8 +185,8 @@ std::shared_ptr<const GatewayTable> Gateway::make_table(const GatewayConfig& con
   std::vector<std::shared_ptr<Upstream>> upstreams;
   for (const UpstreamConfig& upstream : config.upstreams) {
     std::shared_ptr<Upstream> stays = before == nullptr ? nullptr : before->upstream(upstream.name);
-    if (stays) stays->apply(upstream, addresses);
-    upstreams.push_back(stays ? std::move(stays) : make_upstream(upstream, addresses));
+    if (stays) stays->apply(upstream, addresses, config.priority);
+    upstreams.push_back(stays ? std::move(stays) : make_upstream(upstream, addresses, config.priority));
   }
   return std::make_shared<const GatewayTable>(config.routes, std::move(upstreams),
                                               [this](const RouteConfig& route) { return shadow_for(route); });
@@ -188,8 +194,12 @@ std::shared_ptr<const GatewayTable> Gateway::make_table(const GatewayConfig& con
 
 std::expected<void, std::string> Gateway::apply(const GatewayConfig& to, const TargetAddresses& addresses) {
   const std::shared_ptr<const GatewayTable> before = table_.get();
-  std::erase_if(kept_, [](const auto& upstream) { return upstream.expired(); });
-  std::size_t upstreams = kept_.size();
+  std::size_t upstreams = 0;
+  {
+    const std::lock_guard guard(kept_mutex_);
+    std::erase_if(kept_, [](const auto& upstream) { return upstream.expired(); });
+    upstreams = kept_.size();
+  }
   for (const UpstreamConfig& upstream : to.upstreams) {
     if (before->upstream(upstream.name)) continue;
     ++upstreams;
@@ -231,6 +241,11 @@ core::task<void> Gateway::handle(http::Exchange& exchange) {
   const TimePoint start = core::now();
   exchange.set_id(trust_.id(exchange.request().headers, exchange.peer()));
   std::shared_ptr<const GatewayTable> table = table_.get();
+  const bool of_ticket = path_of(exchange.request().target).starts_with(kTicketPath);
+  if (of_ticket && co_await answer_ticket(exchange, *table)) {
+    log(exchange, {}, Outcome::ticket, core::now() - start, Duration(-1));
+    co_return;
+  }
   const GatewayTable::Route* const route = table->find(exchange.request());
   if (route == nullptr) {
     unrouted_.count(Outcome::no_route, {});
@@ -241,7 +256,8 @@ core::task<void> Gateway::handle(http::Exchange& exchange) {
   }
   const net::SocketAddress client = trust_.client(exchange.request().headers, exchange.peer());
   Upstream& upstream = table->choose(*route, exchange.request(), client, rng_);
-  const Serving serving{exchange, std::move(table), *route, upstream, upstream.targets().current()};
+  ClientBody body(exchange.body());
+  const Serving serving{exchange, std::move(table), *route, upstream, upstream.targets().current(), body};
   Refused refused;
   const Outcome outcome = co_await serve(serving, refused);
   const Duration took = core::now() - start;
@@ -260,16 +276,7 @@ core::task<Outcome> Gateway::serve(const Serving& serving, Refused& refused) {
     co_await refuse(exchange, refused, forwarded.error());
     co_return refused.by;
   }
-  if (co_await serve_stale(serving)) co_return Outcome::stale;
-  if (const auto fallback = upstream.fallback()) {
-    http::ResponseHead head;
-    head.status = fallback->status;
-    head.headers.add("Content-Type", fallback->content_type);
-    head.headers.add("Weir-Degraded", "fallback");
-    head.headers.set(http::kRequestIdField, exchange.id());
-    const Result<> sent = co_await exchange.respond(head, fallback->body);
-    co_return sent ? Outcome::fallback : Outcome::client_gone;
-  }
+  if (const auto degraded = co_await degrade(serving)) co_return *degraded;
   if (refused.at_bound) {
     co_await refuse(exchange, refused, forwarded.error());
     co_return refused.by;
@@ -294,7 +301,8 @@ core::task<Forwarded> Gateway::admit_and_forward(const Serving& serving, Refused
     refused.limit = admission_.limit_of(refuser);
     co_return std::unexpected(admitted.error());
   }
-  const Forwarded forwarded = co_await forward(serving, refused);
+  const Upstream::Asker asker{.level = admitted->level(), .flow = admitted->flow()};
+  const Forwarded forwarded = co_await forward(serving, asker, refused);
   admitted->complete(verdict_of(forwarded));
   if (!forwarded) {
     refused.by = outcome_of(forwarded.error());
@@ -329,17 +337,16 @@ std::optional<std::string> Gateway::key_of(const Serving& serving, const http::R
   return key;
 }
 
-core::task<Forwarded> Gateway::forward(const Serving& serving, Refused& refused) {
+core::task<Forwarded> Gateway::forward(const Serving& serving, Upstream::Asker asker, Refused& refused) {
   // The caller's own patience, where it tells it, and the upstream learns what is left of it.
   const auto patience = grpc_timeout(serving.exchange.request().headers);
   const Duration told = std::min(patience.value_or(Duration::max()),
                                  time_left(serving.targets->contract, serving.exchange.request()));
   const Duration time = std::min(serving.upstream.timeout(), told);
   core::Context context(serving.exchange.context(), saturating_add(core::now(), time));
-  ClientBody body(serving.exchange.body());
   Shadow* const shadow = serving.route.shadow.get();
   const bool copied = shadow != nullptr && shadow->wants(rng_);
-  if (copied) body.keep(shadow->body_bytes());
+  if (copied) serving.body.keep(shadow->body_bytes());
   http::RequestHead request;
   write_request(serving, request);
   if (patience) request.headers.set("grpc-timeout", grpc_timeout_text(time));
@@ -348,22 +355,24 @@ core::task<Forwarded> Gateway::forward(const Serving& serving, Refused& refused)
   Forwarded forwarded = Outcome::no_route;
   if (serving.upstream.shares() && !*websocket) {
     if (auto key = key_of(serving, request))
-      forwarded = co_await forward_shared(serving, context, std::move(*key), request);
+      forwarded = co_await forward_shared(serving, {context, asker, std::move(*key)}, request);
   }
   if (forwarded && *forwarded == Outcome::no_route) {
     const TimePoint sent = core::now();
-    Result<Upstream::Reply> reply = co_await serving.upstream.send(context, request, body, serving.targets);
+    Result<Upstream::Reply> reply =
+        co_await serving.upstream.send(context, request, serving.body, serving.targets, asker);
     if (reply) refused.upstream_took = core::now() - sent;
     const bool opened = reply && *websocket && reply->response.stream() != nullptr;
     if (opened) co_return co_await tunnel(serving, *reply, std::move(*websocket));
-    forwarded = co_await hand_on(serving, context, reply, body);
+    forwarded = co_await hand_on(serving, context, reply);
   }
-  if (copied && !*websocket) copy_to_shadow(serving, std::move(request), body);
+  if (copied && !*websocket) copy_to_shadow(serving, std::move(request));
   co_return forwarded;
 }
 
 core::task<Forwarded> Gateway::hand_on(const Serving& serving, core::Context& context,
-                                       Result<Upstream::Reply>& reply, ClientBody& body) {
+                                       Result<Upstream::Reply>& reply) {
+  ClientBody& body = serving.body;
   if (!reply) {
     // Without a reply of ours the server answers with the status of its refusal.
     if (body.failed()) co_return Outcome::request_body_failed;
@@ -380,10 +389,11 @@ core::task<Forwarded> Gateway::hand_on(const Serving& serving, core::Context& co
 }
 
 // no_route: what came is of no use to this request, which has to go itself.
-core::task<Forwarded> Gateway::forward_shared(const Serving& serving, core::Context& context, std::string key,
+core::task<Forwarded> Gateway::forward_shared(const Serving& serving, Sharer sharer,
                                               const http::RequestHead& request) {
   const std::uint64_t id = requests_.fetch_add(1, std::memory_order_relaxed) + 1;
-  const Result<Upstream::Found> found = co_await serving.upstream.find(context, std::move(key), request, id);
+  const Result<Upstream::Found> found =
+      co_await serving.upstream.find(sharer.context, std::move(sharer.key), request, id, sharer.asker);
   if (!found) co_return std::unexpected(found.error());
   const StoredReply& stored = *found->value;
   if (!stored.whole || (!stored.for_all && stored.loader != id)) co_return Outcome::no_route;
@@ -426,15 +436,16 @@ core::task<bool> Gateway::respond_stored(const Serving& serving, const StoredRep
 }
 
 // The gateway is busy where it is near its limit: copies take nobody's place.
-void Gateway::copy_to_shadow(const Serving& serving, http::RequestHead request, const ClientBody& body) {
+void Gateway::copy_to_shadow(const Serving& serving, http::RequestHead request) {
   Shadow& shadow = *serving.route.shadow;
-  if (!body.kept()) return shadow.count(Shadow::Fate::body);
+  if (!serving.body.kept()) return shadow.count(Shadow::Fate::body);
   const bounds::Bound& all = admission_.all().bound();
   const bool busy =
       scope_ == nullptr || admission_.all().threshold() > 0 || all.in_use() * 5 > all.limit() * 4;
   std::optional<core::Permit> permit = shadow.begin(busy, core::now());
   if (!permit) return;
-  scope_->spawn(std::move(*permit), run_copy(serving.table, serving.route, std::move(request), *body.kept()));
+  scope_->spawn(std::move(*permit),
+                run_copy(serving.table, serving.route, std::move(request), *serving.body.kept()));
 }
 
 core::task<> Gateway::run_copy(std::shared_ptr<const GatewayTable> table, const GatewayTable::Route& route,
@@ -445,8 +456,9 @@ core::task<> Gateway::run_copy(std::shared_ptr<const GatewayTable> table, const 
   request.headers.set("Weir-Shadow", "1");
   TextBody text(body);
   ClientBody sent(text);
+  // As unimportant as can be: what is told to be shed there is a copy first.
   Result<Upstream::Reply> reply =
-      co_await upstream.send(context, request, sent, upstream.targets().current());
+      co_await upstream.send(context, request, sent, upstream.targets().current(), {});
   bool whole = reply.has_value();
   while (whole) {
     const auto piece = co_await reply->response.body().next(context);

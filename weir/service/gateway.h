@@ -22,6 +22,8 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -71,6 +73,12 @@ class Gateway final : public http::Handler {
   // upstream, in the upstream's time. An error here is as one of the upstream's.
   testing::FaultPoint& forward_point() { return forward_point_; }
 
+  // What was deferred is sent until there is no more, or `context` ends; nothing more is
+  // taken in. Once.
+  core::task<> finish_deferred(core::Context& context);
+  // How many of it were given up; when the tasks of spawn_housekeeping() have ended.
+  std::uint64_t deferred_left() const;
+
   // Any thread.
   const GatewayAdmission& admission() const { return admission_; }
   const RouteStats& unrouted() const { return unrouted_; }
@@ -96,25 +104,36 @@ class Gateway final : public http::Handler {
     const GatewayTable::Route& route;
     Upstream& upstream;
     std::shared_ptr<const TargetSet> targets;  // the upstream's, as it was then
+    ClientBody& body;
+  };
+  // One that may be answered with what another fetches.
+  struct Sharer {
+    core::Context& context;
+    Upstream::Asker asker;
+    std::string key;  // by which it is shared
   };
 
   std::shared_ptr<const GatewayTable> make_table(const GatewayConfig& config,
                                                  const TargetAddresses& addresses,
                                                  const GatewayTable* before);
   std::shared_ptr<Shadow> shadow_for(const RouteConfig& route);
-  std::shared_ptr<Upstream> make_upstream(const UpstreamConfig& config, const TargetAddresses& addresses);
+  std::shared_ptr<Upstream> make_upstream(const UpstreamConfig& config, const TargetAddresses& addresses,
+                                          const std::optional<PriorityConfig>& priority);
   void keep(const std::shared_ptr<Upstream>& upstream);
   core::task<Outcome> serve(const Serving& serving, Refused& refused);
   core::task<Forwarded> admit_and_forward(const Serving& serving, Refused& refused);
-  core::task<Forwarded> forward(const Serving& serving, Refused& refused);
+  core::task<Forwarded> forward(const Serving& serving, Upstream::Asker asker, Refused& refused);
   core::task<Forwarded> hand_on(const Serving& serving, core::Context& context,
-                                Result<Upstream::Reply>& reply, ClientBody& body);
+                                Result<Upstream::Reply>& reply);
   Result<core::Permit> take_websocket(const Serving& serving, http::RequestHead& out) const;
   core::task<Forwarded> tunnel(const Serving& serving, Upstream::Reply& reply, core::Permit permit);
   void log(http::Exchange& exchange, std::string_view upstream, Outcome outcome, Duration took,
            Duration upstream_took);
-  core::task<Forwarded> forward_shared(const Serving& serving, core::Context& context, std::string key,
+  core::task<Forwarded> forward_shared(const Serving& serving, Sharer sharer,
                                        const http::RequestHead& request);
+  core::task<std::optional<Outcome>> degrade(const Serving& serving);
+  core::task<std::optional<Outcome>> defer(const Serving& serving, Deferral& deferral);
+  core::task<bool> answer_ticket(http::Exchange& exchange, const GatewayTable& table);
   core::task<bool> serve_stale(const Serving& serving);
   core::task<bool> respond_stored(const Serving& serving, const StoredReply& stored, Duration age,
                                   resilience::Freshness freshness);
@@ -122,7 +141,7 @@ class Gateway final : public http::Handler {
   void write_request(const Serving& serving, http::RequestHead& out) const;
   // By what its reply may be shared; empty: it may not.
   static std::optional<std::string> key_of(const Serving& serving, const http::RequestHead& request);
-  void copy_to_shadow(const Serving& serving, http::RequestHead request, const ClientBody& body);
+  void copy_to_shadow(const Serving& serving, http::RequestHead request);
   core::task<> run_copy(std::shared_ptr<const GatewayTable> table, const GatewayTable::Route& route,
                         http::RequestHead request, std::string body);
   core::task<void> refuse(http::Exchange& exchange, const Refused& refused, const Error& error);
@@ -145,8 +164,10 @@ class Gateway final : public http::Handler {
   core::Scope* scope_ = nullptr;  // where housekeeping runs, once it does
   bounds::Bound* tasks_ = nullptr;
   std::uint64_t besides_ = 0;
-  std::vector<std::weak_ptr<Upstream>> kept_;     // all that have not ended
-  std::vector<std::shared_ptr<Shadow>> shadows_;  // of the table, and those with copies under way
+  std::mutex kept_mutex_;                            // guards kept_, which the drain reads as well
+  std::vector<std::weak_ptr<Upstream>> kept_;        // all that have not ended
+  std::vector<std::shared_ptr<Upstream>> draining_;  // those that have deferred, of finish_deferred()
+  std::vector<std::shared_ptr<Shadow>> shadows_;     // of the table, and those with copies under way
   Published<GatewayTable> table_;
 };
 

@@ -52,6 +52,53 @@ void expose_class(const admission::CostClass& of, observe::Exposition& page) {
              number(stats.threshold));
 }
 
+void expose_tiers(const bounds::Budget& tiers, const std::vector<std::string>& names,
+                  observe::Exposition& page) {
+  for (std::uint32_t i = 0; i < names.size(); ++i) {
+    const bounds::Budget::TierStats stats = tiers.stats(bounds::Budget::Tier{i});
+    const observe::Labels labels{{"tier", names[i]}};
+    page.gauge("weir_tier_guaranteed", "Requests of the tier that may be inside whatever the others do.",
+               labels, number(stats.guaranteed));
+    page.gauge("weir_tier_borrowed", "Requests of the tier inside beyond that.", labels,
+               number(stats.borrowed));
+  }
+}
+
+void expose_limiter(const Upstream& upstream, observe::Exposition& page) {
+  const admission::DependencyLimiter::Stats stats = upstream.limiter_stats();
+  if (!stats.moves) return;
+  const observe::Labels labels{{"upstream", upstream.config().name}};
+  page.gauge("weir_limiter_lowest", "The lowest limit that the upstream's limiter has set.", labels,
+             number(stats.limit_min));
+  page.gauge("weir_limiter_highest", "The highest.", labels, number(stats.limit_max));
+  page.counter("weir_limiter_steps_total", "Times it has looked.", labels, number(stats.steps));
+  page.counter("weir_limiter_drops_total", "Refusals and timeouts that it has seen.", labels,
+               number(stats.dropped));
+}
+
+void expose_deferral(const Upstream& upstream, observe::Exposition& page) {
+  if (upstream.deferral() == nullptr) return;
+  const resilience::DeferredQueue::Stats stats = upstream.deferral()->stats();
+  const std::string& name = upstream.config().name;
+  page.gauge("weir_deferred_entries", "Requests that are kept to be sent later.", {{"upstream", name}},
+             number(stats.size.entries));
+  page.gauge("weir_deferred_bytes", "What they take.", {{"upstream", name}}, number(stats.size.bytes));
+  page.counter("weir_deferred_tries_total", "Times one of them was sent.", {{"upstream", name}},
+               number(stats.tries));
+  const auto came_of = [&](const char* outcome, std::uint64_t count) {
+    page.counter("weir_deferred_total",
+                 "Requests that were kept, that found no room, and what became of them.",
+                 {{"upstream", name}, {"outcome", outcome}}, number(count));
+  };
+  came_of("kept", stats.put);
+  came_of("refused", stats.refused);
+  came_of("done", stats.done);
+  came_of("too_old", stats.too_old);
+  came_of("tried_too_often", stats.tried_too_often);
+  came_of("not_retryable", stats.not_retryable);
+  came_of("draining", stats.left);
+}
+
 void expose_memory(const admission::MemoryGuard& guard, observe::Exposition& page) {
   const admission::MemoryGuard::Stats stats = guard.stats();
   page.gauge("weir_memory_used_share", "Of the memory that the guard watches.", {}, stats.used_share());
@@ -148,6 +195,7 @@ void expose_layers(const Upstream& upstream, observe::Exposition& page) {
 
 void expose_admission(const GatewayAdmission& admission, observe::Exposition& page) {
   expose_class(admission.all(), page);
+  if (const bounds::Budget* tiers = admission.tiers()) expose_tiers(*tiers, admission.tier_names(), page);
   if (const admission::MemoryGuard* memory = admission.memory()) expose_memory(*memory, page);
 }
 
@@ -164,6 +212,8 @@ void expose_gateway(const Gateway& gateway, observe::Exposition& page) {
   for (const auto& upstream : upstreams) {
     expose_targets(upstream->config().name, *upstream->targets().current(), page);
   }
+  for (const auto& upstream : upstreams) expose_limiter(*upstream, page);
+  for (const auto& upstream : upstreams) expose_deferral(*upstream, page);
   for (const auto& upstream : upstreams) expose_layers(*upstream, page);
   if (const AccessLog* log = gateway.access_log()) expose_log(log->lines().stats(), page);
   for (const GatewayTable::Route& route : table->routes()) {

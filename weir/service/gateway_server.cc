@@ -25,6 +25,7 @@
 #include "weir/service/descriptors.h"
 #include "weir/service/endpoint.h"
 #include "weir/service/footprint.h"
+#include "weir/service/foreseen_rows.h"
 #include "weir/service/gateway.h"
 #include "weir/service/gateway_metrics.h"
 #include "weir/service/reload.h"
@@ -59,7 +60,7 @@ class GatewayRun {
         tasks_(ledger_, {.name = "gateway-tasks",
                          .limit = kServeTasks + Upstream::kTasks * config.upstreams.size(),
                          .because = "three listeners, the signals, a reload by one, the watch on memory, "
-                                    "the access log, what runs beside, three for each upstream"}),
+                                    "the access log, what runs beside, four for each upstream"}),
         admin_({.service = config.service,
                 .ledger = ledger_,
                 .expose = [this](observe::Exposition& page) { expose(page); },
@@ -76,6 +77,7 @@ class GatewayRun {
                         {}, admin_),
         reloader_(config,
                   {.load = options.load ? std::function<Parsed()>([this] { return load(); }) : nullptr,
+                   .prove = [this](const GatewayConfig& to) { return prove_after(to); },
                    .apply = [this](const GatewayConfig& to) { return apply(to); },
                    .announce = options.announce}),
         drain_deadline_(config.drain.deadline.count()),
@@ -98,6 +100,8 @@ class GatewayRun {
   // What the bounds allow at worst against what the machine has.
   bounds::Proof proof() const;
   bool fits_the_machine();
+  Reloader::Fit prove_after(const GatewayConfig& to) const;
+  void declare_shared_costs(const GatewayConfig& config);
   core::task<> reload_on_signal(core::SignalSet& hangups);
   std::expected<void, std::string> apply(const GatewayConfig& to);
   Duration drain_deadline() const { return Duration(drain_deadline_.load(std::memory_order_relaxed)); }
@@ -130,7 +134,8 @@ class GatewayRun {
   std::optional<core::Context> public_context_;
   std::optional<core::Context> drain_context_;
   std::optional<core::Context> serving_context_;
-  std::vector<std::unique_ptr<bounds::Ledger::Cost>> costs_;
+  std::optional<bounds::Ledger::Cost> process_cost_;
+  std::vector<std::unique_ptr<bounds::Ledger::Cost>> shared_costs_;  // of caches and the like
   // Where the targets are of what load() has read last; of who reloads.
   std::optional<std::expected<TargetAddresses, std::vector<std::string>>> reloaded_;
   testing::FaultInjector faults_;  // after the points that it knows
@@ -221,6 +226,9 @@ core::task<> GatewayRun::run(core::Scope& root) {
   (void)co_await core::with_scope(
       root.context(), [&](core::Scope& scope) { return serve_until_told(scope, *signals, *hangups); },
       core::OnError::run_all);
+  if (const std::uint64_t left = gateway_->deferred_left(); left > 0) {
+    options_.announce(fmt::format("gave up {} deferred request{}", left, left == 1 ? "" : "s"));
+  }
 }
 
 core::task<> GatewayRun::serve_until_told(core::Scope& scope, core::SignalSet& signals,
@@ -277,6 +285,7 @@ core::task<> GatewayRun::drain() {
     options_.announce(open == 1 ? "cut off 1 connection that was not done"
                                 : fmt::format("cut off {} connections that were not done", open));
   }
+  co_await gateway_->finish_deferred(*drain_context_);
 }
 
 core::task<> GatewayRun::interrupt_on_signal(core::SignalSet& signals) {
@@ -286,19 +295,33 @@ core::task<> GatewayRun::interrupt_on_signal(core::SignalSet& signals) {
 }
 
 bounds::Proof GatewayRun::proof() const {
-  std::vector<bounds::Row> rows = ledger_.snapshot();
-  for (bounds::Row& row : rows) {
-    // A limit that a limiter moves may come to be the most it may be.
-    if (row.name == "inflight") row.limit = std::max<std::uint64_t>(row.limit, config_.inflight.limit);
+  return bounds::prove(ledger_.snapshot(), ledger_.costs(), bounds::Machine::read());
+}
+
+void GatewayRun::declare_shared_costs(const GatewayConfig& config) {
+  shared_costs_.clear();
+  for (bounds::CostRow& cost : shared_costs(config)) {
+    shared_costs_.push_back(std::make_unique<bounds::Ledger::Cost>(ledger_, std::move(cost)));
   }
-  return bounds::prove(rows, ledger_.costs(), bounds::Machine::read());
+}
+
+// As at the start, before anything is changed. What has no address is refused by apply().
+Reloader::Fit GatewayRun::prove_after(const GatewayConfig& to) const {
+  if (!*reloaded_) return {};
+  std::vector<bounds::CostRow> costs = shared_costs(to);
+  for (bounds::CostRow& cost : ledger_.costs()) {
+    if (cost.name == "process") costs.push_back(std::move(cost));
+  }
+  const bounds::Proof proof =
+      bounds::prove(rows_after(ledger_.snapshot(), to, **reloaded_), costs, bounds::Machine::read());
+  if (proof.fits()) return {};
+  return {.ok = options_.over_budget,
+          .text = options_.over_budget ? proof.warning("It was loaded") : proof.refusal("refused to load")};
 }
 
 bool GatewayRun::fits_the_machine() {
-  for (bounds::CostRow& cost : shared_costs(config_)) {
-    costs_.push_back(std::make_unique<bounds::Ledger::Cost>(ledger_, std::move(cost)));
-  }
-  costs_.push_back(std::make_unique<bounds::Ledger::Cost>(ledger_, process_cost(runtime_.processors())));
+  declare_shared_costs(config_);
+  process_cost_.emplace(ledger_, process_cost(runtime_.processors()));
   const bounds::Proof proof = this->proof();
   const auto announce_lines = [this](std::string_view text) {
     while (!text.empty()) {
@@ -334,6 +357,7 @@ std::expected<void, std::string> GatewayRun::apply(const GatewayConfig& to) {
   if (!*reloaded_) return std::unexpected(fmt::format("{}\n", fmt::join(reloaded_->error(), "\n")));
   if (const auto applied = gateway_->apply(to, **reloaded_); !applied)
     return std::unexpected(applied.error() + '\n');
+  declare_shared_costs(to);
   public_endpoint_->resize(to.server.connections);
   drain_deadline_.store(to.drain.deadline.count(), std::memory_order_relaxed);
   readiness_delay_.store(to.drain.readiness_delay.count(), std::memory_order_relaxed);

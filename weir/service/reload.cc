@@ -39,10 +39,12 @@ ReloadResult Reloader::take(const Parsed& parsed) {
   }
   if (!stuck.empty())
     return refused(stuck + "nothing is changed: these cannot change while the gateway runs\n");
+  const Fit fit = options_.prove ? options_.prove(parsed->config) : Fit{};
+  if (!fit.ok) return refused(warnings + fit.text + "nothing is changed\n");
   if (const auto applied = options_.apply(parsed->config); !applied)
     return refused(warnings + applied.error() + "nothing is changed\n");
   running_ = parsed->config;
-  return {.ok = true, .text = warnings + to_text(changes)};
+  return {.ok = true, .text = warnings + fit.text + to_text(changes)};
 }
 
 void Reloader::note(const ReloadResult& result) {

@@ -11,6 +11,7 @@
 #include "weir/service/internal/route_reader.h"
 #include "weir/service/internal/rules.h"
 #include "weir/service/internal/target_reader.h"
+#include "weir/service/internal/tier_reader.h"
 #include "weir/service/internal/upstream_reader.h"
 #include "weir/service/section.h"
 #include "weir/service/text.h"
@@ -27,7 +28,6 @@ class Reader {
  private:
   void read_bounds(const Section& bounds);
   void read_tenant(const Section& section);
-  void read_key(const Section& section, std::string& header);
   void read_upstream(const NamedSection& named);
   void read_server(const Section& section);
   Given refuse(Given given, std::string_view name, Fault fault);
@@ -112,37 +112,33 @@ void Reader::read_bounds(const Section& bounds) {
       draft_.queue_wait = queue->read("wait", config.queue.wait);
       read_order(*queue, config.queue, findings_);
     }
-    read_limiter(*inflight, config, findings_);
+    read_limiter({*inflight, "limiter", true, draft_.inflight, config.limit}, config.limiter, findings_);
     read_because(*inflight, config.because);
   }
   read_importance(bounds, draft_.config, findings_);
   if (const auto caller = bounds.section("caller")) {
     CallerConfig& config = draft_.config.caller.emplace();
-    read_key(*caller, config.header);
+    read_header_key(*caller, config.header, findings_);
     if (const auto rate = caller->section("rate")) read_rate(*rate, config.rate, findings_);
     caller->read("keys_max", config.keys_max);
     read_because(*caller, config.because);
   }
   if (const auto tenant = bounds.section("tenant")) read_tenant(*tenant);
+  if (const auto tiers = bounds.section("tiers")) {
+    TiersConfig& config = draft_.config.tiers.emplace();
+    read_tiers(*tiers, config, findings_);
+    read_because(*tiers, config.because);
+  }
 }
 
 void Reader::read_tenant(const Section& section) {
   TenantConfig& config = draft_.config.tenant.emplace();
-  read_key(section, config.header);
+  read_header_key(section, config.header, findings_);
   if (const auto rate = section.section("rate")) read_rate(*rate, config.rate.emplace(), findings_);
   draft_.tenant_inflight = section.read("inflight", config.inflight);
   draft_.keys_max = section.read("keys_max", config.keys_max);
   read_overrides(section, config, draft_.inflight ? draft_.config.inflight.limit : 0, findings_);
   read_because(section, config.because);
-}
-
-void Reader::read_key(const Section& section, std::string& header) {
-  std::string key;
-  const Given given = section.read("key", key);
-  if (!given) return;
-  auto parsed = parse_header_key(section.name_of("key"), key);
-  if (parsed) header = std::move(*parsed);
-  if (!parsed) findings_.error(given.place, std::move(parsed.error()));
 }
 
 void Reader::read_upstream(const NamedSection& named) {

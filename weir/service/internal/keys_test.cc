@@ -34,9 +34,13 @@ Flat full() {
           {"bounds.tenant.inflight", "1"},
           {"bounds.tenant.because", "b"},
           {"upstreams.u.url", "'http://a'"},
-          {"upstreams.u.inflight", "50"},
+          {"upstreams.u.inflight", "1000000"},
           {"upstreams.u.because", "b"},
           {"bounds.tenant.rate.limit", "100"},
+          {"bounds.tenant.overrides.t.rate.limit", "100"},
+          {"bounds.tiers.default", "read"},
+          {"bounds.tiers.because", "b"},
+          {"bounds.tiers.all.read.share", "0"},
           {"bounds.caller.key", "'header:Y'"},
           {"bounds.caller.because", "b"},
           {"bounds.caller.rate.limit", "100"},
@@ -47,6 +51,7 @@ Flat full() {
           {"upstreams.u.health.path", "/"},
           {"upstreams.u.contract.attempt", "X-A"},
           {"upstreams.u.queue.depth", "1"},
+          {"upstreams.u.limiter.min", "1"},
           {"upstreams.u.retry.tries", "3"},
           {"upstreams.u.budget.share", "0.2"},
           {"upstreams.u.breaker.trials", "1"},
@@ -54,6 +59,7 @@ Flat full() {
           {"upstreams.u.throttle.accepted_share", "0.5"},
           {"upstreams.u.cache.fresh_for", "10s"},
           {"upstreams.u.singleflight.flights", "100"},
+          {"upstreams.u.defer.workers", "1"},
           {"upstreams.u.fallback.status", "200"},
           {"routes.0.match", "/"},
           {"routes.0.upstream", "u"},
@@ -94,6 +100,7 @@ std::string yaml_with(std::string path, const std::string& value) {
   name_for("routes.0.request.set", "h");
   name_for("routes.0.reply.set", "h");
   name_for("bounds.tenant.overrides", "t");
+  name_for("bounds.tiers.all", "read");
   name_for("bounds.priority.classes", "c");
   Flat flat = full();
   std::erase_if(flat, [&path](const auto& entry) { return entry.first.starts_with(path + "."); });
@@ -137,7 +144,7 @@ TEST(Keys, AreUniqueAndBelowKeysThatAreMaps) {
   }
   EXPECT_EQ(config_schema().find("bounds.inflight.limt"), nullptr);
   EXPECT_THAT(config_schema().below("bounds"),
-              ElementsAreArray({"inflight", "tenant", "caller", "priority", "memory"}));
+              ElementsAreArray({"inflight", "tenant", "caller", "tiers", "priority", "memory"}));
 }
 
 TEST(Keys, AreAllRead) {
@@ -184,6 +191,7 @@ TEST(Keys, AreAllComparedOnAReload) {
     std::string path(key.path);
     if (path.starts_with("upstreams.*")) path.replace(10, 1, "u");
     if (path.starts_with("bounds.tenant.overrides.*")) path.replace(24, 1, "t");
+    if (path.starts_with("bounds.tiers.all.*")) path.replace(17, 1, "read");
     if (path.starts_with("upstreams.u.targets.")) path = "upstreams.u.targets";
     if (path.starts_with("routes.")) path = "routes";
     EXPECT_THAT(config_changes(least->config, most->config),
