@@ -149,15 +149,6 @@ Gateway::Gateway(const GatewayConfig& config, const TargetAddresses& addresses, 
 
 Gateway::~Gateway() = default;
 
-std::string Gateway::renew_tls() {
-  std::string faults;
-  for (const auto& upstream : table_.get()->upstreams()) {
-    const std::string fault = upstream->renew_tls();
-    if (!fault.empty()) faults += "upstreams." + upstream->config().name + ".tls: " + fault + '\n';
-  }
-  return faults;
-}
-
 // The table's pointer is of a count of its own: when the last table and the last
 // request that has the upstream are gone, what it does on its own ends, and with that
 // the upstream.
@@ -251,7 +242,10 @@ core::task<void> Gateway::handle(http::Exchange& exchange) {
   exchange.set_id(trust_.id(exchange.request().headers, exchange.peer()));
   std::shared_ptr<const GatewayTable> table = table_.get();
   const bool of_ticket = path_of(exchange.request().target).starts_with(kTicketPath);
-  if (of_ticket && co_await answer_ticket(exchange, *table)) co_return;
+  if (of_ticket && co_await answer_ticket(exchange, *table)) {
+    log(exchange, {}, Outcome::ticket, core::now() - start, Duration(-1));
+    co_return;
+  }
   const GatewayTable::Route* const route = table->find(exchange.request());
   if (route == nullptr) {
     unrouted_.count(Outcome::no_route, {});
@@ -307,8 +301,8 @@ core::task<Forwarded> Gateway::admit_and_forward(const Serving& serving, Refused
     refused.limit = admission_.limit_of(refuser);
     co_return std::unexpected(admitted.error());
   }
-  const Forwarded forwarded =
-      co_await forward(serving, {.level = admitted->level(), .flow = admitted->flow()}, refused);
+  const Upstream::Asker asker{.level = admitted->level(), .flow = admitted->flow()};
+  const Forwarded forwarded = co_await forward(serving, asker, refused);
   admitted->complete(verdict_of(forwarded));
   if (!forwarded) {
     refused.by = outcome_of(forwarded.error());

@@ -6,7 +6,6 @@
 #include <mutex>
 #include <utility>
 
-#include "weir/http/request_id.h"
 #include "weir/service/deferral.h"
 #include "weir/service/gateway.h"
 #include "weir/service/refusal_reply.h"
@@ -44,7 +43,7 @@ core::task<std::optional<Outcome>> Gateway::defer(const Serving& serving, Deferr
   head.headers.add("Content-Type", "application/json");
   head.headers.add("Retry-After", "1");
   head.headers.add("Weir-Degraded", "deferred");
-  head.headers.set(http::kRequestIdField, serving.exchange.id());
+  head.headers.set(http::kRequestIdField, exchange.id());
   const Result<> sent = co_await exchange.respond(head, to_json(Deferral::Ticket{}));
   co_return sent ? Outcome::deferred : Outcome::client_gone;
 }
@@ -68,6 +67,7 @@ core::task<bool> Gateway::answer_ticket(http::Exchange& exchange, const GatewayT
   http::ResponseHead head;
   head.headers.add("Content-Type", "application/json");
   head.headers.add("Cache-Control", "no-store");
+  head.headers.set(http::kRequestIdField, exchange.id());
   (void)co_await exchange.respond(head, to_json(*ticket));
   co_return true;
 }

@@ -1,5 +1,5 @@
-// What the gateway does besides handing requests on: WebSockets, and a line for each
-// request in the access log.
+// What the gateway does besides handing requests on: WebSockets, a line for each request
+// in the access log, the files of TLS read again.
 #include <utility>
 
 #include "weir/core/now.h"
@@ -76,6 +76,15 @@ void Gateway::on_refused(const net::SocketAddress& peer, const http::RequestHead
   if (!access_log_) return;
   const http::RefusalFacts& why = http::facts(refusal);
   access_log_->add({.request = head, .client = peer, .status = why.status, .outcome = why.label});
+}
+
+std::string Gateway::renew_tls() {
+  std::string faults;
+  for (const auto& upstream : table_.get()->upstreams()) {
+    const std::string fault = upstream->renew_tls();
+    if (!fault.empty()) faults += "upstreams." + upstream->config().name + ".tls: " + fault + '\n';
+  }
+  return faults;
 }
 
 }  // namespace weir::service
