@@ -113,7 +113,7 @@ TEST(LoadProgram, WhatCannotStartIsSaidAtOnce) {
   }
   refused({"-r", "1", nobody}, "cannot connect to 127.0.0.1:");
   refused({"-r", "1", "http://no-such-host.invalid/"}, "no address is known for \"no-such-host.invalid\"");
-  refused({"-r", "1", "https://127.0.0.1/"}, "TLS");
+  refused({"-r", "1", "--cacert", "/no/such.pem", "https://127.0.0.1/"}, "/no/such.pem");
   refused({"-r", "1"}, "URL");
   refused({nobody}, "say how many requests a second");
   refused({"-r", "fast", nobody}, "\"fast\" is no rate");
