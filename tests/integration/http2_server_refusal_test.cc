@@ -104,6 +104,34 @@ TEST(Http2ServerRefuses, ABodyThatGrowsTooLarge) {
   EXPECT_EQ(server.refused(Refusal::body_too_large), 1u);
 }
 
+TEST(Http2ServerRefuses, ABodyWithoutLeavingItToTheNextRequest) {
+  ServerUnderTest server(echo);
+  H2Client client(server.address());
+  client.send_head(1, post_head({{"content-length", "1048577"}}), 0);
+  client.send_frame(kData, 0, 1, "smuggled");
+  EXPECT_EQ(client.read_reply(1).status, "413");
+  client.round_trip();
+  client.send_frame(kReset, 0, 1, h2_number(kCancel));
+  client.send_head(3, post_head(), 0);
+  client.send_frame(kData, kEndStream, 3, "mine");
+  EXPECT_EQ(client.read_reply(3).body, "mine");
+}
+
+TEST(Http2ServerRefuses, NoSmallBodyThatWasLeftUnread) {
+  ServerUnderTest server(ok, {.server = {.discard_max = Bytes{10}}});
+  H2Client client(server.address());
+  client.send_head(1, post_head(), 0);
+  ASSERT_TRUE(client.read_until([&] { return client.reply(1).complete; }));
+  client.send_frame(kData, kEndStream, 1, "small");
+  client.round_trip();
+  EXPECT_FALSE(client.reply(1).reset);
+  client.send_head(3, post_head(), 0);
+  ASSERT_TRUE(client.read_until([&] { return client.reply(3).complete; }));
+  client.send_frame(kData, 0, 3, "far too large");
+  ASSERT_TRUE(client.read_until([&] { return client.reply(3).reset.has_value(); }));
+  EXPECT_EQ(*client.reply(3).reset, 0u);
+}
+
 TEST(Http2ServerRefuses, ABodyThatComesTooSlowly) {
   ServerUnderTest server(read_all, {.server = {.body_grace = 10ms}});
   H2Client client(server.address());

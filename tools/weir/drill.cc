@@ -39,6 +39,7 @@ constexpr const char* kChaos = "chaos";
 
 load::ServerWatch::Options watch_of(const std::string& url) {
   const load::TargetUrl at = or_usage("--admin", load::TargetUrl::parse(url));
+  if (at.tls) refuse_option("--admin", "the metrics are read over http:// only");
   const Result<net::SocketAddress> address = net::resolve(at.host, at.port);
   if (!address) refuse_option("--admin", "no address is known for \"" + at.host + "\"");
   return {

@@ -11,8 +11,8 @@
 #include "weir/http/headers.h"
 #include "weir/load/inflight.h"
 #include "weir/load/mix_file.h"
-#include "weir/load/target_url.h"
 #include "weir/net/address.h"
+#include "weir/net/tls_client_context.h"
 
 namespace weir::tools {
 
@@ -35,7 +35,7 @@ bool write_result(const char* program, const std::string& path, const std::strin
 }
 
 void LoadTargetOptions::add(CLI::App& verb) {
-  verb.add_option("URL", url_, "http://host[:port][/path]");
+  verb.add_option("URL", url_, "http[s]://host[:port][/path]");
   verb.add_option("--inflight", inflight_max_,
                   "Requests in flight at most; what would exceed it is not sent, and counted")
       ->check(CLI::Range(1u, 1'000'000u))
@@ -54,6 +54,10 @@ void LoadTargetOptions::add(CLI::App& verb) {
   CLI::Option* body = verb.add_option("--body", body_, "Of each request");
   CLI::Option* body_file =
       verb.add_option("--body-file", body_file_, "The same, from a file")->excludes(body);
+  CLI::Option* authorities =
+      verb.add_option("--cacert", authorities_, "Trust the authorities of this PEM file, not the system's");
+  verb.add_flag("--insecure", insecure_, "Believe whoever answers, whatever the certificate")
+      ->excludes(authorities);
   verb.add_option("--mix", mix_file_,
                   "Several kinds of requests with weights, tenants and priorities, from this YAML file")
       ->excludes(method)
@@ -80,8 +84,16 @@ load::RequestMix LoadTargetOptions::mix(const std::string& target) const {
   return load::RequestMix({std::move(kind)});
 }
 
+void LoadTargetOptions::apply_tls(const load::TargetUrl& target, load::LoadOptions& load) const {
+  auto tls = net::TlsClientContext::load(
+      {.verify = !insecure_, .ca_file = authorities_, .alpn = {http2_ ? "h2" : "http/1.1"}});
+  if (!tls) refuse_option("--cacert", tls.error().text());
+  load.tls = std::move(*tls);
+  load.server_name = target.host;
+}
+
 void LoadTargetOptions::apply(load::LoadOptions& load) const {
-  if (url_.empty()) refuse_option("URL", "say where the requests go: http://host[:port][/path]");
+  if (url_.empty()) refuse_option("URL", "say where the requests go: http[s]://host[:port][/path]");
   const load::TargetUrl target = or_usage("URL", load::TargetUrl::parse(url_));
   load.authority = target.authority();
   load.mix = mix(target.target);
@@ -94,6 +106,7 @@ void LoadTargetOptions::apply(load::LoadOptions& load) const {
   const Result<net::SocketAddress> address = net::resolve(target.host, target.port);
   if (!address) refuse_option("URL", "no address is known for \"" + target.host + "\"");
   load.target = *address;
+  if (target.tls) apply_tls(target, load);
   load::raise_descriptor_limit();  // where it is refused, there are fewer
 }
 

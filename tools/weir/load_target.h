@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "weir/load/load.h"
+#include "weir/load/target_url.h"
 
 namespace CLI {
 class App;
@@ -26,12 +27,15 @@ class LoadTargetOptions {
 
  private:
   load::RequestMix mix(const std::string& target) const;
+  void apply_tls(const load::TargetUrl& target, load::LoadOptions& load) const;
 
   std::string url_;
   std::string mix_file_;
   std::string method_ = "GET";
   std::vector<std::string> headers_;
   std::string body_;
+  std::string authorities_;
+  bool insecure_ = false;
   std::string body_file_;
   std::uint32_t inflight_max_ = load::LoadOptions{.mix = load::RequestMix({{}})}.inflight_max;
   std::optional<std::uint32_t> open_ahead_;

@@ -39,6 +39,7 @@ Admitted& Admitted::operator=(Admitted&& other) noexcept {
   class_ = std::exchange(other.class_, nullptr);
   admitted_at_ = other.admitted_at_;
   deadline_ = other.deadline_;
+  flow_ = other.flow_;
   cost_ = other.cost_;
   level_ = other.level_;
   started_ = other.started_;
@@ -170,7 +171,7 @@ Decision Admission::charge_keys(const Request& request, Charges& charges) const 
 }
 
 Decision Admission::at_the_limit(const Request& request, CostClass& of, bool may_wait, Charges& charges) {
-  if (may_wait && of.queues_ && request.cost != 0)
+  if (may_wait && of.bound_.queue_depth() > 0 && request.cost != 0)
     return {.verdict = Verdict::queue, .reason = Reason::at_limit, .where = of.name()};
   // Counts the refusal where the ledger shows it, and knows why; unless there is
   // room by now.
@@ -203,6 +204,7 @@ Admitted Admission::admitted(const Request& request, CostClass& of, Charges& cha
   result.class_ = &of;
   result.admitted_at_ = at;
   result.deadline_ = charges.deadline;
+  result.flow_ = charges.flow;
   result.cost_ = request.cost;
   result.level_ = charges.levels.first;
   return result;

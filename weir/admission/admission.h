@@ -84,6 +84,8 @@ class [[nodiscard]] Admitted {
   explicit operator bool() const { return class_ != nullptr; }
   const CostClass* cost_class() const { return class_; }
   std::uint32_t level() const { return level_; }
+  // Whose it is: a hash of its tenant, for the queues behind.
+  std::uint64_t flow() const { return flow_; }
   // What may still be spent on it ends here.
   TimePoint deadline() const { return deadline_; }
 
@@ -104,6 +106,7 @@ class [[nodiscard]] Admitted {
   CostClass* class_ = nullptr;
   TimePoint admitted_at_ = {};
   TimePoint deadline_ = kNever;
+  std::uint64_t flow_ = 0;
   std::uint32_t cost_ = 1;
   std::uint32_t level_ = 0;
   bool started_ = false;

@@ -120,7 +120,6 @@ CostClass::CostClass(bounds::Ledger& ledger, Options options, Completed)
       shard_mask_(shards_for(options.shards) - 1),
       shards_(std::make_unique<Shard[]>(shard_mask_ + 1)),
       reports_start_(options.reports_start),
-      queues_(options.queue_depth > 0),
       limiter_(std::move(options.limiter)) {
   take_limit();
 }
@@ -137,6 +136,16 @@ void CostClass::set_limiter(std::unique_ptr<Limiter> limiter) {
   limiter_ = std::move(limiter);
   bound_.declare_max(limiter_->limit_max());
   take_limit();
+}
+
+void CostClass::set_queue(core::Limit::Queue queue) {
+  WEIR_CHECK(queue.wait > Duration(), "a queue is bounded in time");
+  bound_.set_queue(std::move(queue));
+}
+
+void CostClass::set_shares(const std::array<double, kClasses>& shares) {
+  const std::lock_guard guard(stepping_);
+  shedder_.set_shares(shares);
 }
 
 // The parent's limit is no reason to stop: the class stays below it.

@@ -102,6 +102,10 @@ class CostClass {
   // From now on another algorithm, which begins at its own limit; what is held
   // stays valid.
   void set_limiter(std::unique_ptr<Limiter> limiter);
+  // Another queue, whose wait is above 0: Limit::set_queue(). By one thread at a time.
+  void set_queue(core::Limit::Queue queue);
+  // Other shares of what is shed: Shedder::Options.
+  void set_shares(const std::array<double, kClasses>& shares);
   // No longer admits; what waits or runs goes on.
   void close() { bound_.close(); }
 
@@ -168,7 +172,6 @@ class CostClass {
 
   // Constant after construction.
   const bool reports_start_;
-  const bool queues_;
 
   // Written by step(); relaxed: they order nothing.
   std::atomic<Duration::rep> shed_step_due_{0};

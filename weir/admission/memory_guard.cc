@@ -131,16 +131,15 @@ struct MemoryGuard::Sources {
   explicit Sources(const Options& options)
       : groups(find_groups(options.root)),
         pressure(options.stalls ? find_pressure(options.root) : HeldFile()),
-        machine(options.root + "proc/meminfo"),
-        declared(options.limit.count) {}
+        machine(options.root + "proc/meminfo") {}
 
-  Use fullest() {
+  Use fullest(Bytes declared) {
     Use most;
     const auto take = [&most](const std::optional<Use>& use) {
       if (use && (most.limit == 0 || use->share() > most.share())) most = *use;
     };
     for (const Group& group : groups) take(group.read(buffer));
-    if (declared > 0) take(Use{.used = resident.read().count, .limit = declared});
+    if (declared.count > 0) take(Use{.used = resident.read().count, .limit = declared.count});
     if (most.limit == 0) take(left_of_machine());
     return most;
   }
@@ -161,7 +160,6 @@ struct MemoryGuard::Sources {
   std::vector<Group> groups;
   HeldFile pressure;
   HeldFile machine;
-  const std::uint64_t declared;
   ResidentMeter resident;
   Buffer buffer{};
 
@@ -197,14 +195,29 @@ MemoryGuard::MemoryGuard(Options options)
         WEIR_CHECK(right, right.error().c_str());
         return std::move(options);
       }()),
-      sources_(std::make_unique<Sources>(options_)) {}
+      sources_(std::make_unique<Sources>(options_)),
+      numbers_{.from = options_.from, .all_from = options_.all_from, .limit = options_.limit} {}
 
 MemoryGuard::~MemoryGuard() = default;
 
+void MemoryGuard::adjust(const Numbers& to) {
+  Options changed = options_;
+  changed.from = to.from;
+  changed.all_from = to.all_from;
+  const auto right = verify(changed);
+  WEIR_CHECK(right, right.error().c_str());
+  const std::lock_guard guard(adjusting_);
+  numbers_ = to;
+}
+
 void MemoryGuard::sample() {
-  const Use use = sources_->fullest();
+  const Numbers numbers = [this] {
+    const std::lock_guard guard(adjusting_);
+    return numbers_;
+  }();
+  const Use use = sources_->fullest(numbers.limit);
   const double stalled = sources_->stalled();
-  const internal::Steps by_use{options_.from, options_.all_from, options_.hysteresis};
+  const internal::Steps by_use{numbers.from, numbers.all_from, options_.hysteresis};
   const internal::Steps by_stalls{options_.stalled_from, options_.stalled_all_from, options_.hysteresis};
   below_by_use_ = by_use.below(use.share(), below_by_use_);
   below_by_stalls_ = std::min(by_stalls.below(stalled, below_by_stalls_), level_of(Criticality::critical, 0));

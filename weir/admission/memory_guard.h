@@ -31,6 +31,7 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "weir/admission/guard.h"
@@ -82,6 +83,15 @@ class MemoryGuard final : public Guard {
   // The same every so often, until it is cancelled.
   core::task<> run(core::Context& context);
 
+  // Other numbers from the next look on. WEIR_CHECKs them as verify() does.
+  struct Numbers {
+    double from = 0.80;
+    double all_from = 0.97;
+    Bytes limit = {};
+  };
+  void adjust(const Numbers& to);
+
+  // As it was made.
   const Options& options() const { return options_; }
   Stats stats() const;
 
@@ -90,6 +100,8 @@ class MemoryGuard final : public Guard {
 
   const Options options_;
   std::unique_ptr<Sources> sources_;
+  std::mutex adjusting_;
+  Numbers numbers_;  // guarded by adjusting_
   // What each refused at the last look; of sample() alone.
   std::uint32_t below_by_use_ = 0;
   std::uint32_t below_by_stalls_ = 0;

@@ -117,6 +117,23 @@ TEST_F(MemoryGuardTest, FollowsAGroupOfVersion2) {
   EXPECT_EQ(guard.below(), 0u);
 }
 
+TEST_F(MemoryGuardTest, OtherNumbersCountFromTheNextLook) {
+  write_v2("600\n");
+  MemoryGuard guard(options());
+  guard.sample();
+  EXPECT_EQ(guard.below(), 0u);
+  guard.adjust({.from = 0.4, .all_from = 0.5});
+  EXPECT_EQ(guard.below(), 0u);
+  guard.sample();
+  EXPECT_EQ(guard.below(), kLevels);
+  guard.adjust({.from = 0.8, .all_from = 0.9});
+  guard.sample();
+  EXPECT_EQ(guard.below(), 0u);
+  guard.adjust({.from = 0.8, .all_from = 0.9, .limit = Bytes{1}});
+  guard.sample();
+  EXPECT_EQ(guard.below(), kLevels) << "of a process there is more than a byte";
+}
+
 TEST_F(MemoryGuardTest, WhereReclaimHoldsTasksUpIsALimitToo) {
   write_v2("850\n");
   write("sys/fs/cgroup/box/memory.high", "860\n");

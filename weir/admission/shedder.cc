@@ -26,12 +26,21 @@ constexpr double kSurplus = 1.5;
 // What a class may save up of its share.
 constexpr double kShareSeconds = 0.1;
 
+void check_shares(const std::array<double, kClasses>& shares) {
+  WEIR_CHECK(std::ranges::all_of(shares, [](double share) { return share >= 0; }) &&
+                 std::accumulate(shares.begin(), shares.end(), 0.0) < 1,
+             "the shares of all classes are 0 or more, and below 1 together");
+}
+
 }  // namespace
 
+void Shedder::set_shares(const std::array<double, kClasses>& shares) {
+  check_shares(shares);
+  options_.shares = shares;
+}
+
 Shedder::Shedder(const Options& options) : options_(options) {
-  WEIR_CHECK(std::ranges::all_of(options.shares, [](double share) { return share >= 0; }) &&
-                 std::accumulate(options.shares.begin(), options.shares.end(), 0.0) < 1,
-             "the shares of all classes are 0 or more, and below 1 together");
+  check_shares(options.shares);
   WEIR_CHECK(options.every > Duration(), "a threshold is set every so often");
 }
 

@@ -68,6 +68,8 @@ class Shedder {
   std::uint32_t threshold() const { return threshold_.load(std::memory_order_relaxed); }
 
   void step(TimePoint now, const Span& span);
+  // From the next step on. WEIR_CHECKs them; as step().
+  void set_shares(const std::array<double, kClasses>& shares);
 
   Duration every() const { return options_.every; }
   // As far as they are known, else 0. Units a second. Any thread.
@@ -92,7 +94,7 @@ class Shedder {
   static bool comes_up(Cohorts& cohorts, std::uint32_t cohort);
   void give_shares(double units);
 
-  const Options options_;
+  Options options_;  // its shares are step()'s; the rest is constant
   // All atomics are relaxed: each says something by itself and orders nothing.
   std::atomic<std::uint32_t> threshold_{0};
   std::atomic<float> capacity_{0};

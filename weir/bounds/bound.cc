@@ -117,7 +117,7 @@ Row Bound::row() const {
       .in_use = now.in_use,
       .peak = now.peak,
       .queue_depth = now.queued,
-      .queue_limit = options().queue_depth,
+      .queue_limit = queue_depth(),
       .admitted = now.admitted,
       .refused = {{to_string(Reason::at_limit), now.refused_at_limit},
                   {to_string(Reason::queue_full), now.refused_queue_full},

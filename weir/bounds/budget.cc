@@ -8,6 +8,14 @@
 
 namespace weir::bounds {
 
+namespace {
+
+// For how long a tier's part is kept for who was refused it: longer than clients take
+// to come again, or others of the tier to come.
+constexpr Duration kClaim = 1s;
+
+}  // namespace
+
 // A tier. Guarded by the budget's mutex, but for what is constant.
 class Budget::Line final : public LedgerEntry {
  public:
@@ -46,6 +54,7 @@ class Budget::Line final : public LedgerEntry {
   std::uint64_t guaranteed = 0;
   std::uint64_t limit = 0;
   std::uint64_t in_use = 0;
+  TimePoint claimed_until = {};  // its part is not lent before
   IntrusiveList<Acquire> waiters;
   TierStats counts;  // what is counted since construction, `queued` and the peak
   std::uint64_t invalid = 0;
@@ -145,12 +154,18 @@ Budget::Line& Budget::line(Tier tier) const {
 }
 
 // What the line may take of what is free: not what others keep for themselves.
-std::uint64_t Budget::room_locked(const Line& line) const {
+std::uint64_t Budget::room_locked(const Line& line, bool borrows) const {
   std::uint64_t taken = in_use_;
+  // A claim is against those who borrow, not against who asks for its own.
+  const TimePoint now = claims_until_ == TimePoint() || !borrows ? kNever : core::now();
   for (const auto& other : lines_) {
-    if (other.get() != &line && !other->lends) taken += other->unused();
+    if (other.get() != &line && keeps_locked(*other, now)) taken += other->unused();
   }
   return limit_ - std::min(limit_, taken);
+}
+
+bool Budget::keeps_locked(const Line& line, TimePoint now) const {
+  return !line.lends || (now < claims_until_ && now < line.claimed_until);
 }
 
 // Whether it asks for no more than its own.
@@ -160,7 +175,8 @@ bool Budget::owed_locked(const Line& line, std::uint64_t weight) const {
 
 // Takes the units if the rules allow it; `waited`: its turn has come.
 bool Budget::admit_locked(Line& line, std::uint64_t weight, bool waited) {
-  if (line.in_use + weight > line.limit || room_locked(line) < weight) return false;
+  if (line.in_use + weight > line.limit || room_locked(line, !owed_locked(line, weight)) < weight)
+    return false;
   if (!waited && !line.waiters.empty()) return false;
   // Nobody overtakes who is owed; and who borrows overtakes nobody.
   if (!waited && next_locked(true) != nullptr) return false;
@@ -225,6 +241,7 @@ Result<Budget::Permit> Budget::try_acquire(Tier tier, std::uint32_t weight) {
   const std::lock_guard guard(mutex_);
   if (weight == 0 || weight > of.limit) return of.refuse(ErrorKind::invalid, Reason::too_large, of.invalid);
   if (admit_locked(of, weight, false)) return Permit(of, weight);
+  if (owed_locked(of, weight)) claims_until_ = of.claimed_until = saturating_add(core::now(), kClaim);
   return of.refuse(ErrorKind::overloaded, Reason::at_limit, of.counts.refused_at_limit);
 }
 

@@ -13,8 +13,10 @@
 // A tier that holds less than its guaranteed part and asks for no more than that
 // is owed what it asks for: where others have borrowed it, the next units that
 // are given back go to it, before any borrower and whoever came first. So nobody
-// is kept from his part for longer than what was borrowed lasts. A tier that does
-// not lend is never kept from it at all: its unused part stays free.
+// is kept from his part for longer than what was borrowed lasts. Who does not wait
+// (try_acquire) is owed as well: for a second after such a refusal nobody else gets
+// what comes free of his tier's part. A tier that does not lend is never kept from it
+// at all: its unused part stays free.
 //
 // In a tier who came first is served first; among tiers that are owed, and among
 // those that borrow, too. Never are more units held than the limit.
@@ -133,7 +135,8 @@ class Budget final : private LedgerEntry {
   class Line;
 
   static std::expected<void, std::string> verify_numbers(const Options& options);
-  std::uint64_t room_locked(const Line& line) const;
+  std::uint64_t room_locked(const Line& line, bool borrows) const;
+  bool keeps_locked(const Line& line, TimePoint now) const;
   bool owed_locked(const Line& line, std::uint64_t weight) const;
   bool admit_locked(Line& line, std::uint64_t weight, bool waited);
   void take_locked(Line& line, std::uint64_t weight);
@@ -156,6 +159,7 @@ class Budget final : private LedgerEntry {
   std::uint64_t in_use_ = 0;
   std::uint64_t peak_ = 0;
   std::uint64_t arrivals_ = 0;
+  TimePoint claims_until_ = {};  // none of a line's lasts longer; zero: there has been none
 };
 
 // Units of one tier, held. Move-only; empty once moved from.

@@ -62,6 +62,24 @@ struct Fixture {
   const Budget::Tier background{2};
 };
 
+// Who does not wait cannot be handed anything: its part is kept for it for a while.
+TEST(Budget, WhatWasRefusedToItsOwnerIsKeptForItAsItComesFree) {
+  Fixture f;
+  f.run([&](core::Scope& root) -> core::task<> {
+    std::vector<Budget::Permit> reads, writes;
+    for (int i = 0; i < 4; ++i) reads.push_back(std::move(*f.budget.try_acquire(f.read)));
+    for (int i = 0; i < 6; ++i) writes.push_back(std::move(*f.budget.try_acquire(f.write)));
+    EXPECT_FALSE(f.budget.try_acquire(f.read)) << "a fifth is owed, and lent";
+    writes.pop_back();
+    EXPECT_FALSE(f.budget.try_acquire(f.write)) << "not for who borrows";
+    Result<Budget::Permit> owed = f.budget.try_acquire(f.read);
+    EXPECT_TRUE(owed);
+    owed->release();
+    EXPECT_TRUE(co_await core::sleep_for(root.context(), 2s));
+    EXPECT_TRUE(f.budget.try_acquire(f.write)) << "nobody asked for it any more";
+  });
+}
+
 TEST(Budget, ATierBorrowsWhatOthersDoNotUseUpToItsLimit) {
   Fixture f;
   std::vector<Budget::Permit> held;

@@ -84,9 +84,10 @@ struct Proof {
 
   bool fits() const;
   // Each ends in a newline. Of a Proof that fits, refusal() and warning() are empty.
+  // `what` was refused, or done all the same.
   std::string table() const;
-  std::string refusal() const;
-  std::string warning() const;
+  std::string refusal(std::string_view what = "refused to start") const;
+  std::string warning(std::string_view what = "It was started") const;
   // {"fits":...,"resources":[...],"undeclared":[...]}; figures as above.
   std::string json() const;
 };

@@ -148,18 +148,18 @@ std::string Proof::table() const {
   return text;
 }
 
-std::string Proof::refusal() const {
+std::string Proof::refusal(std::string_view what) const {
   if (fits()) return {};
-  std::string text = "refused to start: the bounds allow more than there is\n";
+  std::string text = fmt::format("{}: the bounds allow more than there is\n", what);
   append_failures(*this, text);
   return text + "  Lower what is named, or give the process more.\n";
 }
 
-std::string Proof::warning() const {
+std::string Proof::warning(std::string_view what) const {
   if (fits()) return {};
   std::string text = "WARNING: the bounds allow more than there is; under full load this process will fail\n";
   append_failures(*this, text);
-  return text + "  It was started all the same, as it was told to.\n";
+  return text + fmt::format("  {} all the same, as it was told to.\n", what);
 }
 
 std::string Proof::json() const {

@@ -7,9 +7,10 @@
 namespace weir::core {
 namespace {
 
-TimePoint queue_deadline(const Limit::Options& options, const Ticket& ticket) {
-  if (options.queue_wait == Duration::zero()) return ticket.start_by;
-  return std::min(ticket.start_by, saturating_add(now(), options.queue_wait));
+TimePoint queue_deadline(const Limit& limit, const Ticket& ticket) {
+  const Duration wait = limit.queue_wait();
+  if (wait == Duration::zero()) return ticket.start_by;
+  return std::min(ticket.start_by, saturating_add(now(), wait));
 }
 
 }  // namespace
@@ -27,8 +28,17 @@ void Permit::unmark() {
 
 Limit::Limit(Options options)
     : options_(std::move(options)),
-      semaphore_(
-          {.units = options_.limit, .waiters_max = options_.queue_depth, .order = options_.order.get()}) {}
+      order_(options_.order),
+      queue_wait_(options_.queue_wait.count()),
+      semaphore_({.units = options_.limit, .waiters_max = options_.queue_depth, .order = order_.get()}) {}
+
+void Limit::set_queue(Queue queue) {
+  queue_wait_.store(queue.wait.count(), std::memory_order_relaxed);
+  semaphore_.resize_queue(queue.depth);
+  if (queue.order == nullptr) return;
+  semaphore_.reorder(*queue.order);
+  order_ = std::move(queue.order);
+}
 
 Result<Permit> Limit::try_acquire(std::uint32_t weight) {
   if (closed_.load(std::memory_order_relaxed)) {
@@ -94,7 +104,7 @@ Limit::Stats Limit::stats() const {
 Limit::Acquire::Acquire(Limit& limit, Context& context, std::uint32_t weight, const Ticket& ticket)
     : limit_(limit),
       weight_(weight),
-      queue_deadline_(queue_deadline(limit.options_, ticket)),
+      queue_deadline_(queue_deadline(limit, ticket)),
       queue_ends_first_(queue_deadline_ < context.deadline()),
       expires_(queue_deadline_ == ticket.start_by),
       inner_(limit.semaphore_.acquire(context, weight, ticket, queue_deadline_)) {}
@@ -120,7 +130,7 @@ Result<Permit> Limit::Acquire::await_resume() {
 }
 
 Limit::Acquiring Limit::on_acquire(std::uint32_t weight, const Ticket& ticket) {
-  return {*this, weight, queue_deadline(options_, ticket), ticket};
+  return {*this, weight, queue_deadline(*this, ticket), ticket};
 }
 
 Limit::Acquiring::Acquiring(Limit& limit, std::uint32_t weight, TimePoint queue_deadline,

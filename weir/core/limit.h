@@ -109,6 +109,13 @@ class Limit {
     }
   };
 
+  // Where those who wait do.
+  struct Queue {
+    std::uint32_t depth = 0;
+    Duration wait = {};
+    std::shared_ptr<WaitOrder> order = {};  // empty: as it is
+  };
+
   class Acquire;
   // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): final, where it is defined
   class Acquiring;
@@ -147,12 +154,20 @@ class Limit {
   std::uint64_t in_use() const { return semaphore_.in_use(); }
   std::uint64_t limit() const { return semaphore_.units(); }
   std::uint32_t queued() const { return semaphore_.waiters(); }
+  std::uint32_t queue_depth() const { return semaphore_.waiters_max(); }
+  Duration queue_wait() const { return Duration(queue_wait_.load(std::memory_order_relaxed)); }
 
   // From now on nothing is admitted; what is held or waits goes on.
   void close() { closed_.store(true, std::memory_order_relaxed); }
+  // Takes effect at once; who waits for more than there is then is refused as who
+  // asks now is, and those behind it go on.
   void resize(std::uint64_t limit) { semaphore_.resize(limit); }
+  // From now on. Who waits stays, for as long as it came for, and is served by the
+  // new order, which is for limits that had one. By one thread at a time.
+  void set_queue(Queue queue);
 
   const std::string& name() const { return options_.name; }
+  // As it was made.
   const Options& options() const { return options_; }
   Stats stats() const;
 
@@ -176,6 +191,8 @@ class Limit {
   std::unexpected<Error> refuse(Error error);
 
   const Options options_;
+  std::shared_ptr<WaitOrder> order_;  // by set_queue() only; the semaphore has it
+  std::atomic<Duration::rep> queue_wait_;
   Semaphore semaphore_;
   PermitWatch* watch_ = nullptr;
   std::uint32_t number_ = 0;

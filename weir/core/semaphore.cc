@@ -1,10 +1,23 @@
 #include "weir/core/semaphore.h"
 
+#include <algorithm>
 #include <mutex>
 
 #include "weir/core/now.h"
 
 namespace weir::core {
+
+namespace {
+
+using Refusal = internal::Operation::Refusal;
+
+// Of what an order says of one that it turns away.
+Refusal refusal_of(Reason why) {
+  if (why == Reason::expired) return Refusal::expired;
+  return why == Reason::queue_wait ? Refusal::queue_wait : Refusal::evicted;
+}
+
+}  // namespace
 
 Semaphore::Semaphore(Options options)
     : units_(options.units), waiters_max_(options.waiters_max), order_(options.order) {
@@ -23,7 +36,46 @@ void Semaphore::resize(std::uint64_t units) {
   WEIR_CHECK(units < kWaiting, "too many units");
   const std::lock_guard guard(lock_);
   units_.store(units, std::memory_order_relaxed);
+  if (heaviest_ > units) refuse_heavy_locked(units);
   grant_locked();
+}
+
+// Who would wait for what never comes, and hold up those behind it.
+void Semaphore::refuse_heavy_locked(std::uint64_t units) {
+  heaviest_ = 0;
+  waiters_.for_each([&](Request& request) {
+    if (request.weight_ <= units) {
+      heaviest_ = std::max(heaviest_, request.weight_);
+      return;
+    }
+    take_out_locked(request, WaitOrder::Left::gone);
+    request.turn_away(Refusal::too_large);
+  });
+}
+
+void Semaphore::reorder(WaitOrder& order) {
+  const std::lock_guard guard(lock_);
+  WEIR_CHECK(order_ != nullptr, "who waits without an order has no ticket for one");
+  const TimePoint at = now();
+  waiters_.for_each([&](Request& request) {
+    order_->remove(*request.waiter(), WaitOrder::Left::gone);
+    order.push(*request.waiter(), at);
+  });
+  order_ = &order;
+  grant_locked();
+}
+
+void Semaphore::join_locked(Request& request) {
+  waiters_.push_back(request);
+  waiters_count_.fetch_add(1, std::memory_order_relaxed);
+  heaviest_ = std::max(heaviest_, request.weight_);
+}
+
+void Semaphore::take_out_locked(Request& request, WaitOrder::Left left) {
+  if (order_ != nullptr) order_->remove(*request.waiter(), left);
+  request.unlink();
+  waiters_count_.fetch_sub(1, std::memory_order_relaxed);
+  if (waiters_.empty()) heaviest_ = 0;
 }
 
 void Semaphore::grant_locked() {
@@ -34,8 +86,7 @@ void Semaphore::grant_locked() {
   while (Request* first = waiters_.front()) {
     const std::uint64_t weight = first->weight_;
     if (!fits(weight, in_use())) return;
-    first->unlink();
-    waiters_count_.fetch_sub(1, std::memory_order_relaxed);
+    take_out_locked(*first, WaitOrder::Left::served);
     // Taken before the waiter is woken: it may release them at once.
     word_.fetch_add(weight, std::memory_order_acquire);
     // Lost to a deadline or a cancellation: the units stay.
@@ -44,43 +95,34 @@ void Semaphore::grant_locked() {
   word_.fetch_and(~kWaiting, std::memory_order_release);
 }
 
-bool Semaphore::Request::refuse_now() {
-  if (weight_ > semaphore_.units()) {
-    refuse(Refusal::too_large);
-  } else if (semaphore_.waiters_max_ == 0) {
-    refuse(Refusal::at_limit);
-  }
-  return refused();
-}
-
 // Serves those whose turn it is as far as there are units, and turns away whom
 // the order names. `arriving` is not parked yet, so it is not woken; true: it was
 // served or turned away, which is its caller's to tell.
-bool Semaphore::serve_locked(TimePoint now, Waiter* arriving) {
+bool Semaphore::serve_locked(TimePoint now, const Request* arriving) {
   bool arrived = false;
   for (;;) {
     const WaitOrder::Choice choice = order_->choose(now);
-    Waiter* chosen = choice.waiter;
-    if (chosen == nullptr) break;
+    if (choice.waiter == nullptr) break;
+    auto& chosen = static_cast<Request&>(choice.waiter->operation_);
     if (choice.why_not != Reason::none) {
-      take_out_locked(*chosen, WaitOrder::Left::gone);
-      turn_away_locked(*chosen, choice.why_not);
-      if (chosen == arriving) {
+      take_out_locked(chosen, WaitOrder::Left::gone);
+      if (&chosen == arriving) {
         arrived = true;
-      } else if (!chosen->operation_.fulfil()) {
-        chosen->operation_.refuse(internal::Operation::Refusal::none);  // its wait has ended otherwise
+        chosen.refuse(refusal_of(choice.why_not));
+      } else {
+        chosen.turn_away(refusal_of(choice.why_not));
       }
       continue;
     }
-    const std::uint64_t weight = chosen->weight();
+    const std::uint64_t weight = chosen.weight_;
     if (!fits(weight, in_use())) return arrived;
-    take_out_locked(*chosen, WaitOrder::Left::served);
-    chosen->granted_at_ = now;
+    take_out_locked(chosen, WaitOrder::Left::served);
+    choice.waiter->granted_at_ = now;
     // As in grant_locked().
     word_.fetch_add(weight, std::memory_order_acquire);
-    if (chosen == arriving) {
+    if (&chosen == arriving) {
       arrived = true;
-    } else if (!chosen->operation_.fulfil()) {
+    } else if (!chosen.fulfil()) {
       word_.fetch_sub(weight, std::memory_order_release);
     }
   }
@@ -89,51 +131,53 @@ bool Semaphore::serve_locked(TimePoint now, Waiter* arriving) {
 }
 
 // True: it waits now.
-bool Semaphore::join_locked(Waiter& arriving) {
+bool Semaphore::join_in_order_locked(Request& request, Waiter& arriving) {
   const TimePoint at = now();
   arriving.since_ = at;
-  if (waiters() >= waiters_max_) serve_locked(at, nullptr);  // some may be turned away by now
-  if (waiters() >= waiters_max_) {
+  if (waiters() >= waiters_max()) serve_locked(at, nullptr);  // some may be turned away by now
+  if (waiters() >= waiters_max()) {
     Waiter* less_important = order_->evict(arriving);
     if (less_important == nullptr) {
-      arriving.operation_.refuse(internal::Operation::Refusal::queue_full);
+      request.refuse(Refusal::queue_full);
       return false;
     }
-    take_out_locked(*less_important, WaitOrder::Left::gone);
-    turn_away_locked(*less_important, Reason::evicted);
-    if (!less_important->operation_.fulfil()) {
-      less_important->operation_.refuse(internal::Operation::Refusal::none);
-    }
+    auto& evicted = static_cast<Request&>(less_important->operation_);
+    take_out_locked(evicted, WaitOrder::Left::gone);
+    evicted.turn_away(Refusal::evicted);
   }
   WEIR_SHAKE_HERE("acquire: about to wait in order");
   // As in enqueue_locked().
   word_.fetch_or(kWaiting, std::memory_order_acq_rel);
   order_->push(arriving, at);
-  arriving.queued_ = true;
-  waiters_count_.fetch_add(1, std::memory_order_relaxed);
-  return !serve_locked(at, &arriving);
+  join_locked(request);
+  return !serve_locked(at, &request);
 }
 
-void Semaphore::take_out_locked(Waiter& waiter, WaitOrder::Left left) {
-  order_->remove(waiter, left);
-  waiter.queued_ = false;
-  waiters_count_.fetch_sub(1, std::memory_order_relaxed);
+bool Semaphore::Request::refuse_now() {
+  if (weight_ > semaphore_.units()) {
+    refuse(Refusal::too_large);
+  } else if (semaphore_.waiters_max() == 0) {
+    refuse(Refusal::at_limit);
+  }
+  return refused();
 }
 
-void Semaphore::turn_away_locked(Waiter& waiter, Reason why) {
-  using enum internal::Operation::Refusal;
-  waiter.operation_.refuse(why == Reason::expired      ? expired
-                           : why == Reason::queue_wait ? queue_wait
-                           : why == Reason::queue_full ? queue_full
-                                                       : evicted);
+void Semaphore::Request::turn_away(Refusal why) {
+  refuse(why);
+  if (!fulfil()) refuse(Refusal::none);
 }
 
 bool Semaphore::Request::enqueue_locked() {
+  // Again: the units may have become fewer since refuse_now().
+  if (weight_ > semaphore_.units()) {
+    refuse(Refusal::too_large);
+    return false;
+  }
   if (semaphore_.order_ != nullptr) {
     WEIR_CHECK(waiter() != nullptr, "who waits in an order has a ticket");
-    return semaphore_.join_locked(*waiter());
+    return semaphore_.join_in_order_locked(*this, *waiter());
   }
-  if (semaphore_.waiters() >= semaphore_.waiters_max_) {
+  if (semaphore_.waiters() >= semaphore_.waiters_max()) {
     refuse(Refusal::queue_full);
     return false;
   }
@@ -145,20 +189,13 @@ bool Semaphore::Request::enqueue_locked() {
     semaphore_.word_.store(word + weight_, std::memory_order_relaxed);
     return false;
   }
-  semaphore_.waiters_.push_back(*this);
-  semaphore_.waiters_count_.fetch_add(1, std::memory_order_relaxed);
+  semaphore_.join_locked(*this);
   return true;
 }
 
 void Semaphore::Request::leave_locked() {
-  if (Waiter* in_order = waiter(); in_order != nullptr && in_order->queued_) {
-    semaphore_.take_out_locked(*in_order, WaitOrder::Left::gone);
-    semaphore_.grant_locked();
-    return;
-  }
   if (!linked()) return;
-  unlink();
-  semaphore_.waiters_count_.fetch_sub(1, std::memory_order_relaxed);
+  semaphore_.take_out_locked(*this, WaitOrder::Left::gone);
   semaphore_.grant_locked();  // those behind may have waited for this one only
 }
 

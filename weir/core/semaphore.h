@@ -87,12 +87,20 @@ class Semaphore {
                                           std::memory_order_relaxed));
   }
 
-  // Takes effect at once; units in use above the new number are not revoked.
+  // Takes effect at once; units in use above the new number are not revoked. Who
+  // waits for more than there are then is refused (invalid, too_large), as who asks
+  // now is, and those behind it go on.
   void resize(std::uint64_t units);
+  // How many may wait from now on. Who waits stays.
+  void resize_queue(std::uint32_t waiters_max) { waiters_max_.store(waiters_max, std::memory_order_relaxed); }
+  // From now on `order` says who is next; who waits goes over to it, in the order of
+  // coming. WEIR_CHECKs that there was one. What the old one holds is free then.
+  void reorder(WaitOrder& order);
 
   std::uint64_t units() const { return units_.load(std::memory_order_relaxed); }
   std::uint64_t in_use() const { return word_.load(std::memory_order_relaxed) & ~kWaiting; }
   std::uint32_t waiters() const { return waiters_count_.load(std::memory_order_relaxed); }
+  std::uint32_t waiters_max() const { return waiters_max_.load(std::memory_order_relaxed); }
 
  private:
   static constexpr std::uint64_t kWaiting = 1ull << 63;
@@ -104,22 +112,25 @@ class Semaphore {
   }
   void release_to_waiters(std::uint64_t weight);
   void grant_locked();
+  void join_locked(Request& request);
+  void take_out_locked(Request& request, WaitOrder::Left left);
+  void refuse_heavy_locked(std::uint64_t units);
   // With an order.
-  bool join_locked(Waiter& arriving);
-  bool serve_locked(TimePoint now, Waiter* arriving);
-  void take_out_locked(Waiter& waiter, WaitOrder::Left left);
-  static void turn_away_locked(Waiter& waiter, Reason why);
+  bool join_in_order_locked(Request& request, Waiter& arriving);
+  bool serve_locked(TimePoint now, const Request* arriving);
 
   // in_use, and kWaiting while the list is not empty. While kWaiting is set
   // only the holder of lock_ changes it. acquire on taking pairs with release
   // on giving back.
   std::atomic<std::uint64_t> word_{0};
   std::atomic<std::uint64_t> units_;
-  const std::uint32_t waiters_max_;
-  WaitOrder* const order_;  // what it holds is guarded by lock_
+  std::atomic<std::uint32_t> waiters_max_;  // relaxed: it orders nothing
   internal::Lock lock_;
   std::atomic<std::uint32_t> waiters_count_{0};  // written under lock_
-  IntrusiveList<Request> waiters_;               // guarded by lock_; empty where there is an order
+  // Guarded by lock_.
+  WaitOrder* order_;                // and what it holds
+  IntrusiveList<Request> waiters_;  // in the order of coming, also where another is served by
+  std::uint64_t heaviest_ = 0;      // at least the weight of each of them
 };
 
 // What stands in the queue: of the semaphore itself, or of a shared mutex.
@@ -144,6 +155,9 @@ class Semaphore::Request : public internal::Operation {
 
   // What can never be had, or not by waiting.
   bool refuse_now();
+  // With the lock held, once it is in no queue: tells who waits for it, unless that
+  // wait has ended otherwise.
+  void turn_away(Refusal why);
 
   Semaphore& semaphore_;
   const std::uint64_t weight_;

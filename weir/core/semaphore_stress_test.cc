@@ -45,7 +45,7 @@ class Contention {
   }
 
  private:
-  enum Outcome : std::size_t { granted, by_deadline, by_cancellation };
+  enum Outcome : std::size_t { granted, by_deadline, by_cancellation, by_weight };
 
   task<> take_and_give(Context& parent, std::uint64_t seed) {
     std::minstd_rand random(static_cast<std::minstd_rand::result_type>(seed));
@@ -66,7 +66,9 @@ class Contention {
     const Result<> got = co_await semaphore_.acquire(context, weight, deadline);
     if (!got) {
       EXPECT_NE(got.error().kind, ErrorKind::overloaded);
-      ++outcomes_[got.error().kind == ErrorKind::cancelled ? by_cancellation : by_deadline];
+      ++outcomes_[got.error().kind == ErrorKind::cancelled ? by_cancellation
+                  : got.error().kind == ErrorKind::invalid ? by_weight
+                                                           : by_deadline];
       co_return;
     }
     ++outcomes_[granted];
@@ -87,10 +89,10 @@ class Contention {
     }));
   }
 
-  // Never below the heaviest weight: what waits can always be served.
+  // Below the heaviest weight too: what waits for more is turned away and holds up nobody.
   task<> resize_now_and_then(Context& context) {
     for (std::uint64_t round = 0; SystemClock::read() < end_; ++round) {
-      semaphore_.resize(4 + round % (kUnitsMax - 3));
+      semaphore_.resize(2 + round * 5 % (kUnitsMax - 1));
       EXPECT_TRUE(co_await sleep_for(context, 300us));
     }
     semaphore_.resize(kUnitsMax);
@@ -103,7 +105,7 @@ class Contention {
   Semaphore semaphore_{{.units = kUnitsMax, .waiters_max = 1000}};
   std::atomic<std::uint64_t> held_{0};
   std::atomic<int> overdrawn_{0};
-  std::array<std::atomic<std::uint64_t>, 3> outcomes_{};
+  std::array<std::atomic<std::uint64_t>, 4> outcomes_{};
 };
 
 TEST(SemaphoreStress, UnitsAreConservedWhateverEndsAWait) {

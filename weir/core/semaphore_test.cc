@@ -256,23 +256,62 @@ TEST_F(SemaphoreTest, GrowingServesThoseWhoWait) {
   });
 }
 
-TEST_F(SemaphoreTest, ShrinkingRevokesNothingAndHoldsBackWhoeverNoLongerFits) {
+TEST_F(SemaphoreTest, ShrinkingRevokesNothingAndHoldsBackWhoeverDoesNotFitYet) {
   run([&](Scope& root) -> task<> {
     Semaphore semaphore({.units = 4, .waiters_max = 10});
     EXPECT_TRUE(semaphore.try_acquire(4));
-    spawn_(root, take(root.context(), semaphore, 1, 3));
+    spawn_(root, take(root.context(), semaphore, 1, 2));
     spawn_(root, take(root.context(), semaphore, 2, 1));
     co_await settle();
     semaphore.resize(2);
     EXPECT_EQ(semaphore.in_use(), 4u);
-    semaphore.release(4);
+    semaphore.release(3);
     co_await settle();
-    EXPECT_THAT(served_, IsEmpty()) << "3 units do not fit into 2, and order is kept";
+    EXPECT_THAT(served_, IsEmpty()) << "2 units more do not fit into 2, and order is kept";
     EXPECT_FALSE(semaphore.try_acquire(1));
     semaphore.resize(4);
     co_await settle();
     EXPECT_THAT(served_, UnorderedElementsAre(1, 2));
     EXPECT_EQ(semaphore.in_use(), 4u);
+  });
+}
+
+TEST_F(SemaphoreTest, WhoIsHeavierThanAFallenLimitIsRefusedAtOnceAndThoseBehindGoOn) {
+  run([&](Scope& root) -> task<> {
+    Semaphore semaphore({.units = 5, .waiters_max = 10});
+    EXPECT_TRUE(semaphore.try_acquire(2));
+    spawn_(root, take(root.context(), semaphore, 1, 5));
+    spawn_(root, take(root.context(), semaphore, 2, 1));
+    spawn_(root, take(root.context(), semaphore, 3, 4));
+    co_await settle();
+    semaphore.resize(3);
+    co_await settle();
+    EXPECT_THAT(served_, ElementsAre(2)) << "it waited for the first alone";
+    EXPECT_EQ(refused_.size(), 2u);
+    for (const int id : {1, 3}) EXPECT_EQ(refusal_of(id), ErrorKind::invalid);
+    for (const auto& [id, error] : refused_) EXPECT_EQ(error.reason, Reason::too_large);
+    EXPECT_EQ(semaphore.waiters(), 0u);
+    semaphore.release(3);
+    EXPECT_TRUE(semaphore.try_acquire(3)) << "nothing is left of those who went";
+  });
+}
+
+TEST_F(SemaphoreTest, FewerMayWaitAndThoseWhoDoStay) {
+  run([&](Scope& root) -> task<> {
+    Semaphore semaphore({.units = 1, .waiters_max = 2});
+    EXPECT_TRUE(semaphore.try_acquire());
+    for (const int id : {1, 2}) spawn_(root, take(root.context(), semaphore, id));
+    co_await settle();
+    semaphore.resize_queue(0);
+    co_await take(root.context(), semaphore, 3);
+    EXPECT_EQ(refusal_of(3), ErrorKind::overloaded);
+    semaphore.resize_queue(3);
+    spawn_(root, take(root.context(), semaphore, 4));
+    co_await settle();
+    EXPECT_EQ(semaphore.waiters(), 3u);
+    semaphore.resize(4);
+    co_await settle();
+    EXPECT_THAT(served_, UnorderedElementsAre(1, 2, 4));
   });
 }
 

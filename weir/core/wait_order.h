@@ -65,7 +65,6 @@ class Waiter : public ListNode<InOrder>, public ListNode<InIndex> {
   // Guarded by the semaphore's lock.
   TimePoint since_ = {};
   TimePoint granted_at_ = {};
-  bool queued_ = false;
 };
 
 class WaitOrder {

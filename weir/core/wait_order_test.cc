@@ -199,6 +199,51 @@ TEST_F(WaitOrderTest, ACaseOfASelectIsServedEvictedAndLeaves) {
   EXPECT_THAT(order_->served, ElementsAre(9, 8, 2));
 }
 
+TEST_F(WaitOrderTest, AFallenLimitRefusesWhoIsHeavierWhereverItStands) {
+  run([&](Scope& root) -> task<> {
+    std::optional held = limit_.try_acquire(2).value();
+    spawn_(root, take(root.context(), 1));
+    spawn_(root, take(root.context(), 2, 2));
+    spawn_(root, take(root.context(), 7, 2));
+    co_await settle();
+    EXPECT_EQ(limit_.queued(), 3u);
+    limit_.resize(1);
+    co_await settle();
+    EXPECT_THAT(log_, UnorderedElementsAre("2:too_large", "7:too_large"));
+    EXPECT_EQ(limit_.queued(), 1u);
+    EXPECT_EQ(limit_.stats().invalid, 2u);
+    held.reset();
+    co_await settle();
+  });
+  EXPECT_THAT(order_->served, ElementsAre(1));
+}
+
+TEST_F(WaitOrderTest, WhoWaitsGoesOverToAnotherOrderInTheOrderOfComing) {
+  const auto other = std::make_shared<HighestFirst>();
+  run([&](Scope& root) -> task<> {
+    std::optional held = limit_.try_acquire(2).value();
+    for (const std::uint32_t level : {4u, 2u, 9u}) spawn_(root, take(root.context(), level));
+    co_await settle();
+    limit_.set_queue({.depth = 3, .wait = 2s, .order = other});
+    EXPECT_THAT(order_->waiters, IsEmpty());
+    std::vector<std::uint32_t> levels;
+    for (const Waiter* each : other->waiters) levels.push_back(each->level());
+    EXPECT_THAT(levels, ElementsAre(4, 2, 9));
+    EXPECT_EQ(limit_.queued(), 3u);
+    spawn_(root, take(root.context(), 5));
+    co_await settle();
+    EXPECT_THAT(log_, ElementsAre("2:evicted")) << "no more than the new depth";
+    clock_.advance(1s + 2ms);
+    co_await settle();
+    EXPECT_THAT(log_, UnorderedElementsAre("2:evicted", "4:queue_wait", "9:queue_wait"))
+        << "each waits as long as was said when it came";
+    held.reset();
+    co_await settle();
+  });
+  EXPECT_THAT(other->waiters, IsEmpty());
+  EXPECT_THAT(other->served, ElementsAre(5));
+}
+
 // Whatever comes together: all units are there in the end, and nobody is forgotten.
 TEST(WaitOrder, NothingIsLostWhateverTheOrderOfEvents) {
   for (std::uint64_t seed = 0; seed < 300; ++seed) {
@@ -235,8 +280,15 @@ TEST(WaitOrder, NothingIsLostWhateverTheOrderOfEvents) {
     };
     EXPECT_TRUE(runtime.run([&](Scope& root) -> task<> {
       for (int i = 0; i < 40; ++i) spawn(root, ask(root.context(), random()));
-      EXPECT_TRUE(co_await sleep_for(root.context(), 2ms));
-      limit.resize(1 + random() % 4);
+      for (int i = 0; i < 4; ++i) {
+        EXPECT_TRUE(co_await sleep_for(root.context(), 700us));
+        limit.resize(1 + random() % 4);
+        if (random() % 2 == 0) {
+          limit.set_queue({.depth = static_cast<std::uint32_t>(random() % 6),
+                           .wait = 2ms,
+                           .order = std::make_shared<HighestFirst>()});
+        }
+      }
     }));
     EXPECT_EQ(ends, 40u);
     EXPECT_EQ(limit.in_use(), 0u);

@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <expected>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,12 +33,16 @@
 #include "weir/load/load_counts.h"
 #include "weir/load/request_mix.h"
 #include "weir/net/address.h"
+#include "weir/net/tls_client_context.h"
 
 namespace weir::load {
 
 struct LoadOptions {
   net::SocketAddress target;
   std::string authority;  // for Host
+  // Null: clear text. `server_name` is whom the target has to be.
+  std::shared_ptr<net::TlsClientContext> tls = nullptr;
+  std::string server_name = {};
   RequestMix mix;
   std::optional<Arrivals> plan;       // null: closed loop
   Duration length = 10s;              // of a closed loop; a plan has its own

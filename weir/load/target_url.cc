@@ -21,20 +21,21 @@ bool is_visible(char c) { return c > ' ' && c < '\x7f'; }
 
 std::string TargetUrl::authority() const {
   std::string text = host.contains(':') ? "[" + host + "]" : host;
-  if (port != 80) text += ":" + std::to_string(port);
+  if (port != (tls ? 443 : 80)) text += ":" + std::to_string(port);
   return text;
 }
 
 std::expected<TargetUrl, std::string> TargetUrl::parse(std::string_view text) {
   constexpr std::string_view kScheme = "http://";
-  if (text.starts_with("https://")) return wrong(text, "asks for TLS, which this build cannot do");
-  if (!text.starts_with(kScheme)) return wrong(text, "does not begin with http://");
+  constexpr std::string_view kTlsScheme = "https://";
+  const bool tls = text.starts_with(kTlsScheme);
+  if (!tls && !text.starts_with(kScheme)) return wrong(text, "does not begin with http:// or https://");
   if (!std::ranges::all_of(text, is_visible)) return wrong(text, "has a character that must be encoded");
-  const std::string_view rest = text.substr(kScheme.size());
+  const std::string_view rest = text.substr(tls ? kTlsScheme.size() : kScheme.size());
   const std::size_t path = std::min(rest.find_first_of("/?#"), rest.size());
   std::string_view authority = rest.substr(0, path);
   if (authority.contains('@')) return wrong(text, "has a user name: send an Authorization field instead");
-  TargetUrl url;
+  TargetUrl url{.port = static_cast<std::uint16_t>(tls ? 443 : 80), .tls = tls};
   if (authority.starts_with('[')) {
     const std::size_t close = authority.find(']');
     if (close == std::string_view::npos) return wrong(text, "has a [ without its ]");

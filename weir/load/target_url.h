@@ -16,11 +16,12 @@ struct TargetUrl {
   std::string host;  // IPv6 without its brackets
   std::uint16_t port = 80;
   std::string target = "/";  // path and query
+  bool tls = false;          // https
 
-  // For Host: "localhost:8080", "[::1]"; the port where it is not 80.
+  // For Host: "localhost:8080", "[::1]"; the port where it is not the scheme's.
   std::string authority() const;
 
-  // "http://host[:port][/path][?query]"; a fragment is left out. Error: text.
+  // "http[s]://host[:port][/path][?query]"; a fragment is left out. Error: text.
   static std::expected<TargetUrl, std::string> parse(std::string_view text);
 
   bool operator==(const TargetUrl&) const = default;

@@ -21,9 +21,10 @@ core::task<Result<>> Socket::start_tls_server(core::Context& context, const TlsS
 
 core::task<Result<>> Socket::start_tls_client(core::Context& context, TlsClientContext& tls,
                                               std::string_view server_name, TimePoint deadline) {
-  internal::SslPointer ssl = tls.state_->make_session(server_name);
+  std::shared_ptr<internal::TlsClientState> state = tls.state();
+  internal::SslPointer ssl = state->make_session(server_name);
   if (ssl == nullptr) co_return fail(ErrorKind::invalid, Reason::handshake, "server name");
-  tls_.reset(new TlsSession(std::move(ssl), descriptor_.fd(), TlsSession::Role::client, tls.state_));
+  tls_.reset(new TlsSession(std::move(ssl), descriptor_.fd(), TlsSession::Role::client, std::move(state)));
   co_return co_await shake_hands(context, deadline);
 }
 

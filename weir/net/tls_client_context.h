@@ -8,13 +8,14 @@
 // authority, be valid today, and be for the name that was asked for. Sessions are
 // resumed where the server gave a ticket; a ticket is used once.
 //
-// Callable from any thread; load() reads files. It may end before the sockets
+// Callable from any thread; load() and reload() read files. It may end before the sockets
 // that were started with it.
 #pragma once
 
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -46,11 +47,18 @@ class TlsClientContext {
   TlsClientContext(const TlsClientContext&) = delete;
   TlsClientContext& operator=(const TlsClientContext&) = delete;
 
+  // Reads the files again: on a mistake nothing is changed. Connections go on with
+  // what they have; tickets are forgotten.
+  std::expected<void, TlsMistake> reload();
+
  private:
   friend class Socket;
-  explicit TlsClientContext(std::shared_ptr<internal::TlsClientState> state);
+  TlsClientContext(const Options& options, std::shared_ptr<internal::TlsClientState> state);
+  std::shared_ptr<internal::TlsClientState> state() const;
 
-  const std::shared_ptr<internal::TlsClientState> state_;
+  const Options options_;
+  mutable std::mutex mutex_;  // guards the pointer, held for a copy
+  std::shared_ptr<internal::TlsClientState> state_;
 };
 
 }  // namespace weir::net

@@ -153,6 +153,11 @@ class Cache {
   // be had. Counts as no use.
   std::optional<Found> peek(const Key& key) const;
 
+  // Another room and other times from now on: entries_max, bytes_max, fresh_for,
+  // stale_while_revalidate and stale_if_error, as for the constructor; the rest stays.
+  // What is here is as fresh as the new times say, and goes where there is no room.
+  void adjust(const CacheOptions& to);
+
   CacheStats stats() const {
     CacheStats now;
     {
@@ -184,6 +189,8 @@ class Cache {
   core::task<Result<Value>> keep_what_comes(const Key& key, core::task<Result<Value>> loading, IsGood good);
   void keep(const Key& key, const Value& value);
   void erase_locked(Entries::iterator entry);
+  // Until there is room for one more of so many bytes.
+  void make_room_locked(std::uint64_t entries, std::uint64_t bytes);
   // What is here and young enough to be given in some case.
   std::optional<Found> look_up(const Key& key);
   // Not where nobody is there to take it, or where the dependency is well and says no.
@@ -196,7 +203,7 @@ class Cache {
     ++stats_.stale_on_error;
   }
 
-  const CacheOptions options_;
+  CacheOptions options_;  // what adjust() changes is guarded by mutex_
   const Load load_;
   const SizeOf size_of_;
   mutable std::mutex mutex_;  // never held across a co_await
@@ -304,14 +311,31 @@ void Cache<Key, Value, Hash>::keep(const Key& key, const Value& value) {
     ++stats_.too_large;
     return;
   }
-  while (entries_.size() == options_.entries_max ||
-         (options_.bytes_max.count > 0 && bytes_ > options_.bytes_max.count - bytes)) {
-    erase_locked(entries_.find(uses_.front()));
-    ++stats_.evicted;
-  }
+  make_room_locked(1, bytes);
   uses_.push_back(key);
   entries_.emplace(key, Entry{value, now, std::prev(uses_.end()), bytes});
   bytes_ += bytes;
+}
+
+template <typename Key, typename Value, typename Hash>
+void Cache<Key, Value, Hash>::make_room_locked(std::uint64_t entries, std::uint64_t bytes) {
+  while (!entries_.empty() && (entries_.size() + entries > options_.entries_max ||
+                               (options_.bytes_max.count > 0 && bytes_ > options_.bytes_max.count - bytes))) {
+    erase_locked(entries_.find(uses_.front()));
+    ++stats_.evicted;
+  }
+}
+
+template <typename Key, typename Value, typename Hash>
+void Cache<Key, Value, Hash>::adjust(const CacheOptions& to) {
+  WEIR_CHECK(to.entries_max > 0 && to.fresh_for > Duration::zero(), "a cache keeps one, for a while");
+  const std::lock_guard guard(mutex_);
+  options_.entries_max = to.entries_max;
+  options_.bytes_max = to.bytes_max;
+  options_.fresh_for = to.fresh_for;
+  options_.stale_while_revalidate = to.stale_while_revalidate;
+  options_.stale_if_error = to.stale_if_error;
+  make_room_locked(0, 0);
 }
 
 template <typename Key, typename Value, typename Hash>

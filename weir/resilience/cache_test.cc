@@ -159,6 +159,23 @@ TEST_F(CacheTest, TheEntryAskedForLeastLatelyMakesRoom) {
   EXPECT_EQ(pages_->stats().evicted, 2u);
 }
 
+TEST_F(CacheTest, OtherTimesAndAnotherRoomCountForWhatIsHere) {
+  run({.entries_max = 3, .fresh_for = 10s}, [&](Scope& scope) -> task<> {
+    Context& context = scope.context();
+    for (const char* key : {"a", "b", "c"}) co_await expect(context, key, 1);
+    pages_->adjust({.entries_max = 2, .fresh_for = 1s, .stale_while_revalidate = 1h});
+    EXPECT_EQ(pages_->stats().entries, 2u);
+    co_await expect(context, "c", 1, Freshness::fresh);
+    (void)co_await core::sleep_for(context, 2s);
+    co_await expect(context, "c", 1, Freshness::stale);
+    co_await expect(context, "a", 2);
+    (void)co_await core::sleep_for(context, 200ms);
+    pages_->adjust({.entries_max = 9, .fresh_for = 1h});
+    co_await expect(context, "c", 2, Freshness::fresh);
+  });
+  EXPECT_EQ(pages_->stats().evicted, 2u);
+}
+
 TEST_F(CacheTest, WhenItsRunHasEndedItGivesWhatItHas) {
   run({.stale_while_revalidate = 5s},
       [&](Scope& scope) -> task<> { co_await expect(scope.context(), "a", 1); });

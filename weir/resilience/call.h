@@ -140,6 +140,13 @@ class Policy {
   core::task<Result<Found>> find(core::Context& context, Key key, Fn fn, CallOptions options = {},
                                  Judge judge = {});
 
+  // Cache::adjust(); without one, nothing.
+  void adjust_cache(const CacheOptions& to) {
+    if constexpr (kShares) {
+      if (cache_) cache_->adjust(to);
+    }
+  }
+
   // What the cache has, however old; empty without one.
   std::optional<Found> peek(const Key& key) const;
 

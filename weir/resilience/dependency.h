@@ -43,8 +43,10 @@ namespace weir::resilience {
 
 // Of one call.
 struct CallOptions {
-  std::uint32_t level = 0;  // how important, in the server's terms, greater is more: for the throttle
-  bool repeatable = true;   // false: sent once, neither retried nor hedged
+  std::uint32_t level =
+      0;                   // how important, in the server's terms, greater is more: for throttle and bulkhead
+  std::uint64_t flow = 0;  // whose it is, a hash of its tenant, say: for the order of the bulkhead's queue
+  bool repeatable = true;  // false: sent once, neither retried nor hedged
 };
 
 // A snapshot whose fields may be a moment apart; counts since construction. The
@@ -245,10 +247,11 @@ core::task<internal::OutcomeOf<Fn>> Dependency::call(core::Context& context, Fn 
     if (const Result<> may = ask(context, tries, options, now); !may) co_return std::unexpected(may.error());
     Try one;
     if (bulkhead_ != nullptr) {
-      Result<core::Permit> permit = co_await bulkhead_->acquire(context);
+      Result<core::Permit> permit = co_await bulkhead_->acquire(
+          context, 1, {.level = options.level, .flow = options.flow, .start_by = kNever});
       if (!permit) co_return refuse(Refused::bulkhead, permit.error(), tries);
       one.permit = std::move(*permit);
-      if (bulkhead_->options().queue_depth > 0) now = core::now();
+      if (bulkhead_->queue_depth() > 0) now = core::now();
     }
     if (const Result<> sent = send(context, tries, one, now); !sent) co_return std::unexpected(sent.error());
     {

@@ -17,17 +17,25 @@ void empty(std::string& text) {
 
 }  // namespace
 
-void H2Body::begin(std::int32_t stream, BodyLength length, bool expects_continue) {
+void H2Body::open(std::int32_t stream) {
   stream_ = stream;
-  length_ = length;
+  length_ = BodyLength::chunked();
+  arrived_.clear();
+  reading_.clear();
   trailers_.clear();
-  received_ = 0;
+  received_ = discarded_ = 0;
   waited_ = {};
-  complete_ = length == BodyLength::none();
-  unwanted_ = false;
-  continue_due_ = expects_continue;
+  complete_ = continue_due_ = false;
+  unwanted_ = true;
   failure_.reset();
   refusal_ = Refusal::none;
+}
+
+void H2Body::begin(BodyLength length, bool expects_continue) {
+  length_ = length;
+  complete_ = length == BodyLength::none();
+  continue_due_ = expects_continue;
+  unwanted_ = false;
 }
 
 void H2Body::append(std::span<const std::uint8_t> bytes) {
@@ -38,7 +46,12 @@ void H2Body::append(std::span<const std::uint8_t> bytes) {
            {.kind = ErrorKind::invalid, .reason = Reason::too_large, .where = "request body"});
   }
   if (unwanted_ || failure_) {
-    nghttp2_session_consume_connection(link_.session, bytes.size());
+    discarded_ += bytes.size();
+    if (may_be_discarded()) {
+      nghttp2_session_consume(link_.session, stream_, bytes.size());
+    } else {
+      nghttp2_session_consume_connection(link_.session, bytes.size());
+    }
     return;
   }
   arrived_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -68,6 +81,13 @@ void H2Body::leave() {
   if (unread > 0 && link_.session != nullptr) nghttp2_session_consume_connection(link_.session, unread);
   empty(arrived_);
   empty(reading_);
+}
+
+bool H2Body::may_be_discarded() const {
+  if (complete_) return true;
+  if (failure_ || continue_due_) return false;
+  const std::uint64_t max = link_.service.options.discard_max.count;
+  return discarded_ <= max && (length_.kind != BodyLength::Kind::known || length_.bytes - received_ <= max);
 }
 
 void H2Body::give_back_locked() {

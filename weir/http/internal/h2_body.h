@@ -19,7 +19,9 @@ class H2Body final : public BodySource {
   explicit H2Body(H2Link& link) : link_(link) {}
 
   // The link's mutex is held, and so for all up to next().
-  void begin(std::int32_t stream, BodyLength length, bool expects_continue);
+  // A stream is open: what comes before begin(), or without it, is thrown away.
+  void open(std::int32_t stream);
+  void begin(BodyLength length, bool expects_continue);
   // Bytes that have arrived; what nobody will read is counted as read.
   void append(std::span<const std::uint8_t> bytes);
   void end();
@@ -33,6 +35,9 @@ class H2Body final : public BodySource {
   Headers& trailers_to_fill() { return trailers_; }
 
   bool complete() const { return complete_; }
+  // Whether what is left, which nobody will read, may come to its end: as on
+  // HTTP/1 within Options::discard_max, as far as can be told.
+  bool may_be_discarded() const;
   // Why it was refused; none where the stream broke.
   Refusal refusal() const { return refusal_; }
   bool failed() const { return failure_.has_value(); }
@@ -59,6 +64,7 @@ class H2Body final : public BodySource {
   std::string reading_;  // handed out
   Headers trailers_;
   std::uint64_t received_ = 0;
+  std::uint64_t discarded_ = 0;
   Duration waited_ = {};
   bool complete_ = true;
   bool unwanted_ = false;  // nobody will read it

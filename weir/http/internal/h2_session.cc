@@ -127,6 +127,7 @@ void H2Session::sweep(TimePoint now) {
   now_ = now;
   if (now >= head_deadline_) return terminate(Refusal::head_timeout, NGHTTP2_ENHANCE_YOUR_CALM);
   for (const std::unique_ptr<H2Stream>& stream : streams_.all()) {
+    end_lingering(*stream);
     const TimePoint since = stream->stalled_since();
     if (since == kNever || now - since < link_.service.options.write_timeout) continue;
     link_.service.shard.counters.count(Refusal::h2_window_stall);

@@ -80,6 +80,7 @@ class H2Session {
   void on_frame(const nghttp2_frame& frame);
   void on_request(H2Stream& stream, bool ends_stream);
   void on_sent(const nghttp2_frame& frame);
+  void end_lingering(const H2Stream& stream);
   void reset(std::int32_t stream, std::uint32_t code);
   void spend(H2Budget& budget, Refusal refusal);
   void sweep_pace(TimePoint now);

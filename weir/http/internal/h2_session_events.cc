@@ -108,7 +108,7 @@ void H2Session::on_request(H2Stream& stream, bool ends_stream) {
   counters.requests.add();
   ++requests_;
   idle_frames_.earn(kFramesPerRequest);
-  stream.begin(stream.id());
+  stream.begin();
   ready_.push_back({&stream, std::move(permit)});
 }
 
@@ -124,11 +124,17 @@ void H2Session::on_sent(const nghttp2_frame& frame) {
   const bool ends_stream = (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
   if (!ends_stream || (frame.hd.type != NGHTTP2_DATA && frame.hd.type != NGHTTP2_HEADERS)) return;
   if ((++half_resets_earned_ & 1) == 0) resets_.earn(1);
-  // The reply is whole: the client need not send the rest of its request (RFC
-  // 9113 section 8.1).
-  if (nghttp2_session_get_stream_remote_close(link_.session, frame.hd.stream_id) == 0) {
-    reset(frame.hd.stream_id, NGHTTP2_NO_ERROR);
-  }
+  if (nghttp2_session_get_stream_remote_close(link_.session, frame.hd.stream_id) != 0) return;
+  auto* const stream =
+      static_cast<H2Stream*>(nghttp2_session_get_stream_user_data(link_.session, frame.hd.stream_id));
+  if (stream == nullptr) return;
+  stream->reply_sent(now_);
+  end_lingering(*stream);
+}
+
+// The client need not send the rest of its request (RFC 9113 section 8.1).
+void H2Session::end_lingering(const H2Stream& stream) {
+  if (!stream.may_linger(now_)) reset(stream.id(), NGHTTP2_NO_ERROR);
 }
 
 struct H2Session::Callbacks {
@@ -166,9 +172,10 @@ struct H2Session::Callbacks {
     return 0;
   }
   static int data_chunk(nghttp2_session* session, std::uint8_t /*flags*/, std::int32_t id,
-                        const std::uint8_t* data, std::size_t size, void* /*user*/) {
+                        const std::uint8_t* data, std::size_t size, void* user) {
     if (auto* const stream = static_cast<H2Stream*>(nghttp2_session_get_stream_user_data(session, id))) {
       stream->incoming().append({data, size});
+      self(user).end_lingering(*stream);
     } else {
       nghttp2_session_consume_connection(session, size);
     }

@@ -21,13 +21,20 @@ void H2Stream::open(std::int32_t id) {
   open_ = true;
   stage_ = Stage::none;
   bodiless_ = has_trailers_ = cut_off_ = false;
+  replied_ = kNever;
   fields_.begin();
+  body_.open(id);
 }
 
-void H2Stream::begin(std::int32_t id) {
+void H2Stream::begin() {
   running_ = true;
   ++link_.handlers;
-  body_.begin(id, fields_.body_length(), fields_.expects_continue());
+  body_.begin(fields_.body_length(), fields_.expects_continue());
+}
+
+bool H2Stream::may_linger(TimePoint now) const {
+  if (!open_ || replied_ == kNever) return true;
+  return body_.may_be_discarded() && now - replied_ < link_.service.options.linger_timeout;
 }
 
 void H2Stream::closed(std::uint32_t code) {

@@ -32,7 +32,7 @@ class H2Stream final : public ExchangeSide {
   H2Head& fields() { return fields_; }
   H2Body& incoming() { return body_; }
   // The head is complete and not refused: run() follows.
-  void begin(std::int32_t id);
+  void begin();
   // Instead of begin().
   void answer(Refusal refusal);
   // Instead of run(), when the stream was closed before.
@@ -47,6 +47,11 @@ class H2Stream final : public ExchangeSide {
   bool is_open() const { return open_; }
   bool has_unsent() const { return open_ && unsent() > 0; }
   std::int32_t id() const { return id_; }
+
+  // All of the reply has gone out, and the request has not come to its end.
+  void reply_sent(TimePoint now) { replied_ = now; }
+  // False: the rest of that request is waited for no longer.
+  bool may_linger(TimePoint now) const;
 
   // The handler's task.
   core::task<void> run();
@@ -105,7 +110,8 @@ class H2Stream final : public ExchangeSide {
   std::string held_;  // copied, to be sent from held_at_ on, then what is lent
   std::size_t held_at_ = 0;
   std::span<const std::byte> lent_;
-  TimePoint moved_ = {};  // when there was something to send, and a byte of it last moved
+  TimePoint replied_ = kNever;  // all of the reply went out, before all of the request had come
+  TimePoint moved_ = {};        // when there was something to send, and a byte of it last moved
 };
 
 }  // namespace weir::http::internal

@@ -56,6 +56,8 @@ http::Client::Options client_options(const LoadOptions& options, std::uint32_t c
                    .lifetime = RateProfile::kLengthMax,
                    .trusted_for = kTrustedFor},
           .connect_timeout = options.timeout,
+          .tls = options.tls.get(),
+          .server_name = options.server_name,
           .protocol = options.http2 ? http::ClientProtocol::http2 : http::ClientProtocol::http1,
           .http2 = {.connections_max = connections, .ping_after = options.timeout}};
 }

@@ -32,9 +32,11 @@ std::expected<std::string, TlsMistake> read_file(const std::string& path, TlsMis
   mistake.file = path;
   const FilePointer file(std::fopen(path.c_str(), "re"));
   std::string text;
-  if (file != nullptr) {
-    text.resize(kPemBytesMax + 1);
-    text.resize(std::fread(text.data(), 1, text.size(), file.get()));
+  while (file != nullptr && text.size() <= kPemBytesMax) {
+    std::array<char, 4096> piece;
+    const std::size_t count = std::fread(piece.data(), 1, piece.size(), file.get());
+    if (count == 0) break;
+    text.append(piece.data(), count);
   }
   if (file == nullptr || std::ferror(file.get()) != 0) {
     mistake.message = std::generic_category().message(errno);
