@@ -170,6 +170,8 @@ void expose_server(std::string_view listener, const http::Server::Stats& stats, 
   const observe::Labels labels{{"listener", std::string(listener)}};
   page.counter("weir_http_connections_total", "Connections accepted.", labels,
                number(stats.connections_accepted));
+  page.counter("weir_http_connections_http2_total", "Of the connections accepted, those that spoke HTTP/2.",
+               labels, number(stats.connections_http2));
   page.gauge("weir_http_connections_open", "Connections open.", labels, number(stats.connections_open));
   page.counter("weir_http_requests_total", "Request heads received whole.", labels, number(stats.requests));
   page.counter("weir_http_replies_total", "Replies sent whole.", labels, number(stats.replies));
