@@ -18,6 +18,7 @@ std::string BoundsFile::text() const {
   std::string yaml = "service: edge\nlisten: 127.0.0.1:0\nadmin: 127.0.0.1:0\nbounds:\n";
   yaml += fmt::format("  inflight: {{ {} }}\n", inflight);
   if (!tenant.empty()) yaml += fmt::format("  tenant: {{ {} }}\n", tenant);
+  yaml += more_bounds;
   yaml += "upstreams:\n";
   for (const UpstreamLine& upstream : upstreams) {
     yaml += fmt::format("  {}: {{ url: \"{}\", {} }}\n", upstream.name, upstream.url, upstream.values);

@@ -26,8 +26,9 @@ struct BoundsFile {
   std::string inflight = "limit: 200";  // the values of bounds.inflight
   std::string tenant = {};              // and of bounds.tenant; empty: there is none
   std::vector<UpstreamLine> upstreams;
-  std::string server = {};  // the values of `server`; empty: left out
-  std::string drain = {};   // and of `drain`
+  std::string server = {};       // the values of `server`; empty: left out
+  std::string drain = {};        // and of `drain`
+  std::string more_bounds = {};  // of `bounds`, lines indented by two
 
   std::string text() const;
 };

@@ -75,8 +75,8 @@ TEST(GatewayForwarding, FieldsOfOneHopAreDroppedAndTheGatewayNamesItselfAndTheCl
     EXPECT_THAT(seen.fields(name), IsEmpty()) << name;
   }
   EXPECT_THAT(seen.fields("forwarded"),
-              ElementsAre("for=192.0.2.1, for=127.0.0.1;host=\"shop.example\";proto=http"));
-  EXPECT_THAT(seen.fields("x-forwarded-for"), ElementsAre("192.0.2.1, 127.0.0.1"));
+              ElementsAre("for=127.0.0.1;host=\"shop.example\";proto=http"));
+  EXPECT_THAT(seen.fields("x-forwarded-for"), ElementsAre("127.0.0.1"));
   EXPECT_THAT(seen.fields("x-forwarded-host"), ElementsAre("shop.example"));
   EXPECT_THAT(seen.fields("x-forwarded-proto"), ElementsAre("http"));
   EXPECT_THAT(seen.fields("via"), ElementsAre("1.0 far, 1.1 edge"));

@@ -9,6 +9,7 @@
 
 #include "tests/integration/gateway_process.h"
 #include "tests/integration/upstream_scripts.h"
+#include "weir/testing/certificates.h"
 
 namespace weir::testing {
 namespace {
@@ -38,17 +39,24 @@ std::set<std::string> documented() {
 TEST(GatewayMetrics, AreThoseOfTheDocument) {
   BadUpstream upstream([](BadUpstream::Peer& peer) { peer.serve(ok("done")); });
   const std::string url = "http://" + upstream.address().to_string();
+  CertificateAuthority authority;
+  const auto issued = authority.issue({});
   const GatewayProcess gateway(
-      "service: edge\nlisten: 127.0.0.1:0\nadmin: 127.0.0.1:0\nbounds:\n"
+      "service: edge\nlisten: 127.0.0.1:0\nadmin: 127.0.0.1:0\ntls: { listen: \"127.0.0.1:0\", certificates: "
+      "[ "
+      "{ cert: \"" +
+      issued.chain_file + "\", key: \"" + issued.key_file +
+      "\" } ] }\nbounds:\n"
       "  inflight: { limit: 10, queue: { depth: 10 }, limiter: queue_delay }\n"
       "  tenant: { key: \"header:X-T\", inflight: 5, rate: { limit: 5 } }\n"
       "  caller: { key: \"header:X-C\", rate: { limit: 5 } }\n"
+      "  tiers: { default: all, all: { all: { share: 1 } } }\n"
       "  priority: { key: \"header:X-P\" }\n  memory: { limit: 4GiB }\nupstreams:\n"
       "  u: { url: \"" +
       url +
-      "\", inflight: 5, retry: {}, breaker: {}, hedge: {}, throttle: {}, cache: { fresh_for: 1s }, health: { "
-      "path: / } }\n"
-      "routes: [ { match: /, upstream: u, shadow: { upstream: u } } ]\n");
+      "\", inflight: 5, limiter: {}, defer: {}, retry: {}, breaker: {}, hedge: {}, throttle: {}, cache: { "
+      "fresh_for: 1s }, health: { path: / } }\n"
+      "routes: [ { match: /, upstream: u, shadow: { upstream: u } } ]\naccess_log: { path: /dev/null }\n");
   const std::set<std::string> there = exposed(gateway.page("/metrics").body);
   const std::set<std::string> described = documented();
   for (const std::string& name : there) EXPECT_TRUE(described.contains(name)) << name << " has no row";

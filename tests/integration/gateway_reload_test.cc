@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <csignal>
 #include <string>
 
@@ -68,13 +69,13 @@ TEST(GatewayReload, ALimitMovesUnderLoadAndNoRequestIsDropped) {
 TEST(GatewayReload, WhatNeedsARestartIsRefusedAsAWhole) {
   BadUpstream upstream([](BadUpstream::Peer& peer) { peer.serve(ok("done")); });
   GatewayProcess gateway(file_with(upstream.address(), "limit: 20"));
-  gateway.rewrite(
-      file_with(upstream.address(), "limit: 30", "inflight: 50, timeout: 60s, queue: { depth: 5 }"));
+  gateway.rewrite(file_with(upstream.address(), "limit: 30", "inflight: 50, timeout: 60s, protocol: http2"));
   const Reply reply = reload(gateway);
   EXPECT_EQ(reply.status, 409);
-  EXPECT_EQ(reply.body,
-            "upstreams.u.queue.depth: 0 -> 5 (needs a restart)\nnothing is changed: these cannot "
-            "change while the gateway runs\n");
+  EXPECT_EQ(
+      reply.body,
+      "upstreams.u.protocol: \"http1\" -> \"http2\" (needs a restart)\nnothing is changed: these cannot "
+      "change while the gateway runs\n");
   EXPECT_EQ(gateway.bound("inflight").limit, 20U);
   EXPECT_EQ(gateway.metric("weir_reloads_total{result=\"failed\"}"), 1);
   EXPECT_EQ(gateway.metric("weir_reloads_total{result=\"ok\"}"), 0);
@@ -98,6 +99,118 @@ TEST(GatewayReload, AHangupReloads) {
   gateway.rewrite(file_with(upstream.address(), "limit: 25"));
   gateway.process().signal(SIGHUP);
   EXPECT_TRUE(becomes_true([&] { return gateway.bound("inflight").limit == 25; }));
+}
+
+TEST(GatewayReload, WhoWaitsStaysAndIsServedInTheNewOrder) {
+  Gate gate;
+  BadUpstream upstream(answers_at(gate));
+  const auto file = [&](const std::string& queue) {
+    return BoundsFile{.inflight = "limit: 1, queue: { " + queue + " }",
+                      .upstreams = {{"u", upstream.address()}},
+                      .more_bounds = "  priority: { key: \"header:X-P\" }\n"}
+        .text();
+  };
+  GatewayProcess gateway(file("depth: 2, wait: 1m"));
+  RawClient first(gateway.address()), low(gateway.address()), high(gateway.address());
+  first.send(get("/u/"));
+  ASSERT_TRUE(gate.wait_arrived(1));
+  low.send(get("/u/", "X-P: sheddable\r\n"));
+  ASSERT_TRUE(becomes_true([&] { return gateway.bound("inflight").queue_depth == 1; }));
+  gateway.rewrite(file("depth: 1, wait: 50s, order: priority"));
+  EXPECT_THAT(reload(gateway).body,
+              HasSubstr("bounds.inflight.queue.depth: 2 -> 1\nbounds.inflight.queue.wait: 1m -> 50s\n"
+                        "bounds.inflight.queue.order: \"fifo\" -> \"priority\"\n"));
+  EXPECT_EQ(gateway.bound("inflight").queue_depth, 1U);
+  high.send(get("/u/", "X-P: critical\r\n"));
+  EXPECT_THAT(low.read_reply().body, HasSubstr("\"reason\":\"evicted\""))
+      << "one place, and it is less important";
+  gate.open();
+  EXPECT_EQ(first.read_reply().status, 200);
+  EXPECT_EQ(high.read_reply().status, 200);
+}
+
+TEST(GatewayReload, WordsForImportanceAndTheMemoryGuardMove) {
+  BadUpstream upstream([](BadUpstream::Peer& peer) { peer.serve(ok("done")); });
+  const auto file = [&](const std::string& more) {
+    return BoundsFile{.upstreams = {{"u", upstream.address()}}, .more_bounds = more}.text();
+  };
+  // A process is larger than that: all are refused.
+  GatewayProcess gateway(file("  memory: { limit: 1MiB }\n"));
+  RawClient client(gateway.address());
+  ASSERT_TRUE(becomes_true([&] { return client.ask(get("/u/")).status == 503; }));
+  EXPECT_THAT(client.ask(get("/u/")).body, HasSubstr("\"reason\":\"memory_low\",\"bound\":\"memory\""));
+  EXPECT_GT(gateway.requests("u", "refused_memory"), 0);
+  EXPECT_GT(gateway.metric("weir_memory_refused_below").value_or(0), 0);
+  gateway.rewrite(
+      file("  memory: { limit: 1TiB }\n  priority: { key: \"header:X-P\", classes: { gold: { level: "
+           "critical } } }\n"));
+  const Reply moved = reload(gateway);
+  EXPECT_EQ(moved.status, 200) << moved.body;
+  EXPECT_THAT(moved.body, HasSubstr("bounds.priority: none -> there\nbounds.memory.limit: 1MiB -> 1TiB\n"));
+  EXPECT_TRUE(becomes_true([&] { return client.ask(get("/u/", "X-P: gold\r\n")).status == 200; }));
+}
+
+TEST(GatewayReload, WhatACacheHasIsAsFreshAsTheNewTimesSay) {
+  std::atomic<int> asked{0};
+  BadUpstream upstream([&](BadUpstream::Peer& peer) {
+    while (!peer.read_head().empty()) {
+      ++asked;
+      if (!peer.write(ok("kept"))) return;
+    }
+  });
+  const auto file = [&](const std::string& cache) {
+    return file_with(upstream.address(), "limit: 20", "inflight: 50, timeout: 60s, cache: { " + cache + " }");
+  };
+  GatewayProcess gateway(file("fresh_for: 1h"));
+  RawClient client(gateway.address());
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(client.ask(get("/u/a")).body, "kept");
+  EXPECT_EQ(asked, 1);
+  gateway.rewrite(file("fresh_for: 1ms, entries: 5"));
+  EXPECT_THAT(reload(gateway).body, HasSubstr("upstreams.u.cache.fresh_for: 1h -> 1ms\n"));
+  EXPECT_TRUE(becomes_true([&] { return client.ask(get("/u/a")).body == "kept" && asked > 1; }));
+}
+
+TEST(GatewayReload, WhatTheMachineDoesNotHaveIsRefusedWithWhatToLower) {
+  BadUpstream upstream([](BadUpstream::Peer& peer) { peer.serve(ok("done")); });
+  const std::string large = BoundsFile{.inflight = "limit: 1000000",
+                                       .upstreams = {{"u", upstream.address(), "inflight: 1000000"}},
+                                       .server = "connections: 1000000"}
+                                .text();
+  const std::string small = file_with(upstream.address(), "limit: 20");
+  GatewayProcess gateway(small);
+  gateway.rewrite(large);
+  const Reply refused = reload(gateway);
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_THAT(refused.body, HasSubstr("refused to load: the bounds allow more than there is\n"));
+  EXPECT_THAT(refused.body, HasSubstr("inflight limit 1000000"));
+  EXPECT_THAT(refused.body, EndsWith("nothing is changed\n"));
+  EXPECT_EQ(gateway.bound("inflight").limit, 20U);
+
+  GatewayProcess warned(small, {"--over-budget", "warn"});
+  warned.rewrite(large);
+  const Reply taken = reload(warned);
+  EXPECT_EQ(taken.status, 200);
+  EXPECT_THAT(taken.body, HasSubstr("It was loaded all the same, as it was told to.\n"));
+  EXPECT_EQ(warned.bound("inflight").limit, 1'000'000U);
+}
+
+TEST(GatewayReload, AnUpstreamThatIsNewIsProvedAsWell) {
+  BadUpstream upstream([](BadUpstream::Peer& peer) { peer.serve(ok("done")); });
+  const std::string small = file_with(upstream.address(), "limit: 20");
+  const auto with = [&](const std::string& values) {
+    return BoundsFile{.inflight = "limit: 20",
+                      .upstreams = {{"u", upstream.address()}, {"more", upstream.address(), values}}}
+        .text();
+  };
+  GatewayProcess gateway(small);
+  gateway.rewrite(with("inflight: 1000000, queue: { depth: 1000000 }"));
+  const Reply refused = reload(gateway);
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_THAT(refused.body, HasSubstr("upstream:more limit 1000000"));
+  EXPECT_EQ(ask_once(gateway.address(), get("/more/")).status, 404);
+  gateway.rewrite(with("inflight: 5"));
+  EXPECT_EQ(reload(gateway).status, 200);
+  EXPECT_EQ(ask_once(gateway.address(), get("/more/")).status, 200);
 }
 
 TEST(GatewayReload, IsOnlyPosted) {

@@ -55,8 +55,9 @@ class RunningService {
       const std::lock_guard guard(mutex_);
       said_.append(line).append("\n");
     };
-    options.ready = [this](const net::SocketAddress& at, const std::optional<net::SocketAddress>& admin) {
-      ready_.set_value({at, *admin});
+    options.ready = [this](const net::SocketAddress& public_at,
+                           const std::optional<net::SocketAddress>& admin_at) {
+      ready_.set_value({public_at, *admin_at});
     };
     service_.emplace(std::move(options));
   }
@@ -193,7 +194,8 @@ std::string refusal_of(service::Service::Options options, std::vector<http::Rout
 TEST(Service, DoesNotStartWithOptionsThatAreWrong) {
   EXPECT_THAT(refusal_of({}), HasSubstr("inflight.limit"));
   EXPECT_THAT(refusal_of({.listen = "nowhere", .inflight = {.limit = 1}}), HasSubstr("error: listen: "));
-  EXPECT_THAT(refusal_of({.inflight = {.limit = 1, .limiter = "magic"}}), HasSubstr("inflight.limiter"));
+  EXPECT_THAT(refusal_of({.inflight = {.limit = 1, .limiter = {.algorithm = "magic"}}}),
+              HasSubstr("inflight.limiter"));
   EXPECT_THAT(
       refusal_of({.inflight = {.limit = 1}, .tenant = service::TenantConfig{.header = "X", .inflight = 2}}),
       HasSubstr("tenant.inflight: from 1 to inflight.limit"));

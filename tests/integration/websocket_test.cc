@@ -1,11 +1,14 @@
-// WebSockets end to end: a server of ours, spoken to byte by byte and by our client.
+// WebSockets end to end: a server of ours, spoken to byte by byte, and through the
+// gateway.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <array>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "tests/integration/gateway_process.h"
 #include "tests/integration/http_server_fixture.h"
 #include "tests/integration/raw_client.h"
 #include "tests/integration/upstream_scripts.h"
@@ -17,6 +20,7 @@
 namespace weir::testing {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr std::string_view kHandshake =
@@ -155,6 +159,150 @@ TEST(WebSocketServer, ADrainSaysGoodbye) {
   client.send(close_frame(1001));
   EXPECT_EQ(client.read_to_end(), "");
   EXPECT_TRUE(server.wait_until_ended().value());
+}
+
+// An upstream that takes any handshake and says bytes back.
+void upgrade_and_echo(BadUpstream::Peer& peer) {
+  if (peer.read_head().empty()) return;
+  peer.write(
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+      "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\nfirst");
+  for (std::string piece = peer.read_some(); !piece.empty(); piece = peer.read_some()) peer.write(piece);
+  peer.write("end");
+}
+
+TEST(GatewayWebSocket, PassesTheHandshakeAndThenBytesBothWays) {
+  std::string seen;
+  BadUpstream upstream([&seen](BadUpstream::Peer& peer) {
+    seen = peer.read_head();
+    peer.write(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\nfirst");
+    for (std::string piece = peer.read_some(); !piece.empty(); piece = peer.read_some()) peer.write(piece);
+    peer.write("end");
+  });
+  const GatewayProcess gateway({.upstreams = {{"u", upstream.address()}}});
+  RawClient client(gateway.address());
+  client.send(get("/u/ws", kHandshake));
+  const Reply reply = client.read_head();
+  EXPECT_EQ(reply.status, 101);
+  EXPECT_EQ(reply.field("upgrade"), "websocket");
+  EXPECT_EQ(reply.field("sec-websocket-accept"), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+  EXPECT_EQ(client.read_bytes(5), "first");
+  const Reply head{.head = seen};
+  EXPECT_THAT(head.fields("connection"), ElementsAre("Upgrade"));
+  EXPECT_THAT(head.fields("upgrade"), ElementsAre("websocket"));
+  EXPECT_THAT(head.fields("sec-websocket-key"), ElementsAre("dGhlIHNhbXBsZSBub25jZQ=="));
+
+  const std::string much = pattern(1 << 20);
+  std::thread sender([&] { client.send(much); });
+  EXPECT_TRUE(client.read_bytes(much.size()) == much);
+  sender.join();
+  EXPECT_EQ(gateway.bound("websockets").in_use, 1u);
+  EXPECT_EQ(gateway.bound("upstream:u").in_use, 1u);
+  // One side's end is handed on; the other goes on until its own.
+  client.shut_write();
+  EXPECT_EQ(client.read_to_end(), "end");
+  EXPECT_TRUE(gateway.counts("u", "upgraded", 1));
+  EXPECT_TRUE(gateway.falls_idle());
+}
+
+TEST(GatewayWebSocket, AnAnswerThatIsNo101IsAnAnswer) {
+  Recorder recorder(ok("not here"));
+  BadUpstream upstream(recorder.script());
+  const GatewayProcess gateway({.upstreams = {{"u", upstream.address()}}});
+  RawClient client(gateway.address());
+  const Reply reply = client.ask(get("/u/", kHandshake));
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(reply.body, "not here");
+  // And the connection goes on.
+  EXPECT_EQ(client.ask(get("/u/")).status, 200);
+}
+
+TEST(GatewayWebSocket, NoOtherProtocolIsPassedThrough) {
+  Recorder recorder(ok("plain"));
+  BadUpstream upstream(recorder.script());
+  const GatewayProcess gateway({.upstreams = {{"u", upstream.address()}}});
+  for (const char* fields :
+       {"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n",
+        "Connection: Upgrade\r\nUpgrade: websocket, h2c\r\n",
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nUpgrade: h2c\r\n", "Upgrade: websocket\r\n"}) {
+    EXPECT_EQ(ask_once(gateway.address(), get("/u/", fields)).body, "plain");
+  }
+  EXPECT_EQ(ask_once(gateway.address(), "GET /u/ HTTP/1.0\r\n" + std::string(kHandshake) + "\r\n").body,
+            "plain");
+  for (const SeenRequest& seen : recorder.seen()) {
+    EXPECT_THAT((Reply{.head = seen.head}.fields("upgrade")), ElementsAre()) << seen.head;
+    EXPECT_THAT((Reply{.head = seen.head}.fields("http2-settings")), ElementsAre());
+  }
+}
+
+TEST(GatewayWebSocket, A101ThatNobodyAskedForOrForSomethingElseIsNoAnswer) {
+  Recorder unasked("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+  Recorder other("HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n");
+  BadUpstream first(unasked.script());
+  BadUpstream second(other.script());
+  const GatewayProcess gateway({.upstreams = {{"u", first.address()}, {"v", second.address()}}});
+  EXPECT_EQ(ask_once(gateway.address(), get("/u/")).status, 502);
+  EXPECT_EQ(ask_once(gateway.address(), get("/v/", kHandshake)).status, 502);
+  EXPECT_TRUE(gateway.falls_idle());
+}
+
+TEST(GatewayWebSocket, AsManyAreOpenAsMayBe) {
+  BadUpstream upstream(upgrade_and_echo);
+  const GatewayProcess gateway({.upstreams = {{"u", upstream.address()}}, .server = "websockets: 1"});
+  RawClient one(gateway.address());
+  one.send(get("/u/", kHandshake));
+  ASSERT_EQ(one.read_head().status, 101);
+  const Reply refused = ask_once(gateway.address(), get("/u/", kHandshake));
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_THAT(refused.body, HasSubstr("\"bound\":\"websockets\""));
+  EXPECT_TRUE(gateway.counts("u", "refused_websockets", 1));
+  one.close();
+  EXPECT_TRUE(gateway.falls_idle());
+  RawClient next(gateway.address());
+  next.send(get("/u/", kHandshake));
+  EXPECT_EQ(next.read_head().status, 101);
+}
+
+TEST(GatewayWebSocket, OnWhichNothingMovesIsClosed) {
+  BadUpstream upstream(upgrade_and_echo);
+  const GatewayProcess gateway({.upstreams = {{"u", upstream.address()}}, .server = "websocket_idle: 50ms"});
+  RawClient client(gateway.address());
+  client.send(get("/u/", kHandshake));
+  ASSERT_EQ(client.read_head().status, 101);
+  (void)client.read_to_end();
+  EXPECT_EQ(client.ending(), Ending::reset);
+  EXPECT_TRUE(gateway.counts("u", "upgraded", 1));
+  EXPECT_TRUE(gateway.falls_idle());
+}
+
+TEST(GatewayWebSocket, AnUpstreamThatIsGoneTakesItsClientAlong) {
+  BadUpstream upstream([](BadUpstream::Peer& peer) {
+    peer.read_head();
+    peer.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+    peer.read_bytes(1);
+    peer.reset();
+  });
+  const GatewayProcess gateway({.upstreams = {{"u", upstream.address()}}});
+  RawClient client(gateway.address());
+  client.send(get("/u/", kHandshake));
+  ASSERT_EQ(client.read_head().status, 101);
+  client.send("x");
+  (void)client.read_to_end();
+  EXPECT_NE(client.ending(), Ending::timed_out);
+  EXPECT_TRUE(gateway.falls_idle());
+}
+
+TEST(GatewayWebSocket, ADrainEndsItAtItsDeadline) {
+  BadUpstream upstream(upgrade_and_echo);
+  GatewayProcess gateway({.upstreams = {{"u", upstream.address()}}, .drain = "deadline: 100ms"});
+  RawClient client(gateway.address());
+  client.send(get("/u/", kHandshake));
+  ASSERT_EQ(client.read_head().status, 101);
+  EXPECT_EQ(gateway.drain(), 0);
+  (void)client.read_to_end();
+  EXPECT_NE(client.ending(), Ending::timed_out);
 }
 
 }  // namespace

@@ -112,7 +112,7 @@ std::string HostPort::text() const {
 }
 
 std::string UpstreamUrl::text() const {
-  return embedded_demo ? "embedded:demo" : fmt::format("http://{}", address.text());
+  return embedded_demo ? "embedded:demo" : fmt::format("{}://{}", tls ? "https" : "http", address.text());
 }
 
 bool meet(const HostPort& a, const HostPort& b) {
@@ -144,16 +144,14 @@ std::expected<HostPort, Fault> parse_listen_address(std::string_view text) {
 
 std::expected<UpstreamUrl, Fault> parse_upstream_url(std::string_view text) {
   static constexpr std::string_view kHttp = "http://";
+  static constexpr std::string_view kHttps = "https://";
   if (text == "embedded:demo") return UpstreamUrl{.embedded_demo = true, .address = {}};
   if (text.starts_with("embedded:")) {
     return std::unexpected(
         Fault{fmt::format("nothing is embedded as {}", in_quotes(text)), "did you mean embedded:demo?"});
   }
-  if (text.starts_with("https://")) {
-    return std::unexpected(
-        Fault{"https to upstreams is not supported yet", "use http:// to a proxy that speaks TLS"});
-  }
-  if (!text.starts_with(kHttp)) {
+  const bool tls = text.starts_with(kHttps);
+  if (!tls && !text.starts_with(kHttp)) {
     const bool other_scheme = text.find("://") != std::string_view::npos;
     return std::unexpected(
         Fault{fmt::format("{} is no http:// address", in_quotes(text)),
@@ -161,7 +159,7 @@ std::expected<UpstreamUrl, Fault> parse_upstream_url(std::string_view text) {
                   ? "for example http://127.0.0.1:9001"
                   : fmt::format("did you mean {}?", in_quotes(fmt::format("http://{}", text)))});
   }
-  std::string_view rest = text.substr(kHttp.size());
+  std::string_view rest = text.substr(tls ? kHttps.size() : kHttp.size());
   const std::size_t authority_end = std::min(rest.find_first_of("/?#"), rest.size());
   const std::string_view authority = rest.substr(0, authority_end);
   rest.remove_prefix(authority_end);
@@ -173,10 +171,10 @@ std::expected<UpstreamUrl, Fault> parse_upstream_url(std::string_view text) {
     return std::unexpected(Fault{fmt::format("{} after the host is not supported", in_quotes(rest)),
                                  "requests keep their own path: end the url after the port"});
   }
-  auto address = parse_host_port(authority, 80);
+  auto address = parse_host_port(authority, tls ? 443 : 80);
   if (!address) return std::unexpected(std::move(address.error()));
   if (address->port == 0) return std::unexpected(Fault{"port 0 cannot be connected to", "from 1 to 65535"});
-  return UpstreamUrl{.embedded_demo = false, .address = std::move(*address)};
+  return UpstreamUrl{.embedded_demo = false, .address = std::move(*address), .tls = tls};
 }
 
 }  // namespace weir::service

@@ -40,15 +40,16 @@ struct UpstreamUrl {
   // empty until it is started and picks its port.
   bool embedded_demo = false;
   HostPort address;
+  bool tls = false;  // https
 
-  // "http://127.0.0.1:9001", "embedded:demo".
+  // "http://127.0.0.1:9001", "https://10.0.0.1:443", "embedded:demo".
   std::string text() const;
 
   bool operator==(const UpstreamUrl&) const = default;
 };
 
-// "http://host[:port][/]", port 80 by default, or "embedded:demo". A path, a
-// query, a user name and https are refused.
+// "http://host[:port][/]", port 80 by default, "https://...", port 443, or
+// "embedded:demo". A path, a query and a user name are refused.
 std::expected<UpstreamUrl, Fault> parse_upstream_url(std::string_view text);
 
 }  // namespace weir::service

@@ -84,6 +84,8 @@ TEST(UpstreamUrl, IsAnHttpAddressWithPort80WhereThereIsNone) {
   EXPECT_EQ(parse_upstream_url("http://[::1]:9001"), (UpstreamUrl{false, {"::1", 9001}}));
   EXPECT_EQ(parse_upstream_url("http://catalog"), (UpstreamUrl{false, {"catalog", 80}}));
   EXPECT_EQ(parse_upstream_url("http://[::1]/"), (UpstreamUrl{false, {"::1", 80}}));
+  EXPECT_EQ(parse_upstream_url("https://catalog"), (UpstreamUrl{false, {"catalog", 443}, true}));
+  EXPECT_EQ(parse_upstream_url("https://[::1]:8443/")->text(), "https://[::1]:8443");
   EXPECT_EQ(parse_upstream_url("embedded:demo"), (UpstreamUrl{true, {}}));
   EXPECT_EQ(parse_upstream_url("http://[::1]/")->text(), "http://[::1]:80");
   EXPECT_EQ(parse_upstream_url("embedded:demo")->text(), "embedded:demo");
@@ -91,8 +93,6 @@ TEST(UpstreamUrl, IsAnHttpAddressWithPort80WhereThereIsNone) {
 
 TEST(UpstreamUrl, IsRefusedWithWhatWouldBeRight) {
   for (const auto& [text, words] : {
-           Wrong{"https://a",
-                 "https to upstreams is not supported yet; use http:// to a proxy that speaks TLS"},
            Wrong{"embedded:dmeo", "nothing is embedded as \"embedded:dmeo\"; did you mean embedded:demo?"},
            Wrong{"127.0.0.1:9001",
                  "\"127.0.0.1:9001\" is no http:// address; did you mean \"http://127.0.0.1:9001\"?"},

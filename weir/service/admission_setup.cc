@@ -4,18 +4,11 @@
 #include <chrono>
 #include <utility>
 
-#include "weir/admission/aimd.h"
-#include "weir/admission/fixed.h"
-#include "weir/admission/gradient2.h"
-#include "weir/admission/queue_codel.h"
-#include "weir/admission/queue_delay.h"
-#include "weir/admission/queue_fair.h"
-#include "weir/admission/queue_fifo.h"
-#include "weir/admission/queue_priority.h"
-#include "weir/admission/vegas.h"
 #include "weir/base/check.h"
 #include "weir/core/now.h"
 #include "weir/service/footprint.h"
+#include "weir/service/limiter_setup.h"
+#include "weir/service/tier_rules.h"
 
 namespace weir::service {
 namespace {
@@ -23,42 +16,13 @@ namespace {
 using admission::CostClass;
 using admission::Criticality;
 
-std::unique_ptr<admission::Limiter> make_limiter(const InflightConfig& config) {
-  if (config.limiter == "fixed") return std::make_unique<admission::FixedLimiter>(config.limit);
-  const std::uint32_t initial = config.initial > 0 ? config.initial : admission::LimitRange{}.initial;
-  const admission::LimitRange range{
-      .initial = std::clamp(initial, config.min, config.limit), .min = config.min, .max = config.limit};
-  if (config.limiter == "gradient2") {
-    return std::make_unique<admission::Gradient2Limiter>(
-        admission::Gradient2Limiter::Options{.range = range});
-  }
-  if (config.limiter == "vegas") {
-    return std::make_unique<admission::VegasLimiter>(admission::VegasLimiter::Options{.range = range});
-  }
-  if (config.limiter == "aimd") {
-    return std::make_unique<admission::AimdLimiter>(admission::AimdLimiter::Options{.range = range});
-  }
-  WEIR_CHECK(config.limiter == "queue_delay", "a checked configuration names a limiter that exists");
-  return std::make_unique<admission::QueueDelayLimiter>(
-      admission::QueueDelayLimiter::Options{.range = range, .objective = config.objective});
-}
-
-std::shared_ptr<core::WaitOrder> make_order(const GatewayConfig& config) {
-  const std::string& order = config.inflight.queue.order;
-  if (order == "codel") return std::make_shared<admission::CodelQueue>();
-  if (order == "fair") return std::make_shared<admission::FairQueue>();
-  if (order == "fifo") return std::make_shared<admission::FifoQueue>();
-  admission::PriorityQueue::Options options;
-  if (config.priority) options.shares = config.priority->shares;
-  return std::make_shared<admission::PriorityQueue>(options);
-}
-
 CostClass::Options class_options(const GatewayConfig& config) {
+  core::Limit::Queue queue = make_queue(config.inflight.queue, config.priority);
   CostClass::Options options{.name = "inflight",
-                             .limiter = make_limiter(config.inflight),
-                             .queue = make_order(config),
-                             .queue_depth = config.inflight.queue.depth,
-                             .queue_wait = config.inflight.queue.wait,
+                             .limiter = make_limiter(config.inflight.limiter, config.inflight.limit),
+                             .queue = std::move(queue.order),
+                             .queue_depth = queue.depth,
+                             .queue_wait = queue.wait,
                              .because = config.inflight.because,
                              .each = request_bytes(config.server),
                              .each_queued = queued_request_bytes()};
@@ -76,26 +40,55 @@ std::unique_ptr<admission::MemoryGuard> make_memory(const GatewayConfig& config)
       .from = config.memory->shed_at, .all_from = config.memory->refuse_at, .limit = config.memory->limit});
 }
 
+bounds::KeyedBound::Overrides inflight_overrides(const TenantConfig& tenant) {
+  bounds::KeyedBound::Overrides overrides;
+  for (const auto& [key, numbers] : tenant.overrides) {
+    if (numbers.inflight) overrides.emplace(key, *numbers.inflight);
+  }
+  return overrides;
+}
+
+bounds::KeyedRate::Overrides rate_overrides(const TenantConfig& tenant) {
+  bounds::KeyedRate::Overrides overrides;
+  for (const auto& [key, numbers] : tenant.overrides) {
+    if (numbers.rate) overrides.emplace(key, rate_options(*numbers.rate));
+  }
+  return overrides;
+}
+
 std::unique_ptr<bounds::KeyedBound> make_tenants(const GatewayConfig& config, bounds::Ledger& ledger,
                                                  const bounds::Bound& parent) {
   if (!config.tenant) return nullptr;
   const TenantConfig& tenant = *config.tenant;
   // A limit that moves may be below a tenant's, which then is not what holds it.
-  const bool fixed = config.inflight.limiter == "fixed";
-  return std::make_unique<bounds::KeyedBound>(ledger,
-                                              bounds::KeyedBound::Options{.name = "tenant",
-                                                                          .limit = tenant.inflight,
-                                                                          .keys_max = tenant.keys_max,
-                                                                          .because = tenant.because,
-                                                                          .parent = fixed ? &parent : nullptr,
-                                                                          .overrides = tenant.overrides});
+  const bool fixed = !config.inflight.limiter.moves();
+  return std::make_unique<bounds::KeyedBound>(
+      ledger, bounds::KeyedBound::Options{.name = "tenant",
+                                          .limit = tenant.inflight,
+                                          .keys_max = tenant.keys_max,
+                                          .because = tenant.because,
+                                          .parent = fixed ? &parent : nullptr,
+                                          .overrides = inflight_overrides(tenant)});
 }
 
-std::unique_ptr<bounds::KeyedRate> make_rate(bounds::Ledger& ledger, const char* name, const RateConfig& rate,
-                                             std::uint32_t keys_max, const std::string& because) {
+std::unique_ptr<bounds::KeyedRate> make_tenant_rate(const GatewayConfig& config, bounds::Ledger& ledger) {
+  if (!config.tenant || !config.tenant->rate) return nullptr;
+  const TenantConfig& tenant = *config.tenant;
+  return std::make_unique<bounds::KeyedRate>(ledger,
+                                             bounds::KeyedRate::Options{.name = "tenant-rate",
+                                                                        .rate = rate_options(*tenant.rate),
+                                                                        .keys_max = tenant.keys_max,
+                                                                        .because = tenant.because,
+                                                                        .overrides = rate_overrides(tenant)});
+}
+
+std::unique_ptr<bounds::KeyedRate> make_caller_rate(const GatewayConfig& config, bounds::Ledger& ledger) {
+  if (!config.caller) return nullptr;
   return std::make_unique<bounds::KeyedRate>(
-      ledger, bounds::KeyedRate::Options{
-                  .name = name, .rate = rate_options(rate), .keys_max = keys_max, .because = because});
+      ledger, bounds::KeyedRate::Options{.name = "caller-rate",
+                                         .rate = rate_options(config.caller->rate),
+                                         .keys_max = config.caller->keys_max,
+                                         .because = config.caller->because});
 }
 
 Duration wall_clock() {
@@ -111,78 +104,127 @@ Criticality criticality(const std::string& word) {
 
 }  // namespace
 
-GatewayAdmission::GatewayAdmission(const GatewayConfig& config, bounds::Ledger& ledger)
-    : memory_(make_memory(config)),
+// What is read in a request: how important it is, of which tier.
+struct GatewayAdmission::Reading {
+  explicit Reading(const GatewayConfig& config) {
+    if (config.tiers) tiers.emplace(*config.tiers);
+    if (!config.priority) return;
+    header = config.priority->header;
+    fallback = criticality(config.priority->fallback);
+    for (const auto& [word, level] : config.priority->classes) words.emplace(word, criticality(level));
+  }
+
+  static bool is_needed(const GatewayConfig& config) { return config.priority || config.tiers; }
+
+  Criticality importance_of(const http::RequestHead& request) const {
+    if (header.empty()) return fallback;
+    const auto word = request.headers.get(header);
+    if (!word) return fallback;
+    if (const auto own = words.find(*word); own != words.end()) return own->second;
+    return admission::parse_criticality(*word).value_or(fallback);
+  }
+
+  std::string header;
+  Criticality fallback = Criticality::normal;
+  std::map<std::string, Criticality, std::less<>> words;
+  std::optional<TierRules> tiers;
+};
+
+GatewayAdmission::GatewayAdmission(const GatewayConfig& config, bounds::Ledger& ledger, unsigned processors)
+    : reading_(std::make_shared<const Reading>(config), processors),
+      reads_(Reading::is_needed(config)),
+      memory_(make_memory(config)),
       all_(ledger, class_options(config)),
-      tenant_rate_(config.tenant && config.tenant->rate
-                       ? make_rate(ledger, "tenant-rate", *config.tenant->rate, config.tenant->keys_max,
-                                   config.tenant->because)
-                       : nullptr),
+      tenant_rate_(make_tenant_rate(config, ledger)),
       tenant_bound_(make_tenants(config, ledger, all_.bound())),
-      caller_rate_(config.caller ? make_rate(ledger, "caller-rate", config.caller->rate,
-                                             config.caller->keys_max, config.caller->because)
-                                 : nullptr),
+      caller_rate_(make_caller_rate(config, ledger)),
+      tiers_(config.tiers ? std::make_unique<bounds::Budget>(ledger, budget_options(config)) : nullptr),
       admission_({.guards = memory_ ? std::vector<const admission::Guard*>{memory_.get()}
                                     : std::vector<const admission::Guard*>{},
                   .classes = {&all_},
                   .tenant_rate = tenant_rate_.get(),
                   .tenant_bound = tenant_bound_.get(),
                   .caller_rate = caller_rate_.get(),
+                  .budget = tiers_.get(),
                   .wall_clock = wall_clock()}),
-      applied_(config.inflight) {
+      applied_(config.inflight),
+      priority_(config.priority),
+      tiers_config_(config.tiers) {
   if (config.tenant) {
     tenant_header_ = config.tenant->header;
     tell_tenant_limit(*config.tenant);
   }
   if (config.caller) caller_header_ = config.caller->header;
-  if (!config.priority) return;
-  priority_header_ = config.priority->header;
-  priority_default_ = criticality(config.priority->fallback);
-  for (const auto& [word, level] : config.priority->classes)
-    priority_words_.emplace(word, criticality(level));
+  if (!config.tiers) return;
+  for (const TierConfig& tier : config.tiers->all) tier_names_.push_back(tier.name);
 }
 
-Criticality GatewayAdmission::importance_of(const http::RequestHead& request) const {
-  if (priority_header_.empty()) return Criticality::normal;
-  const auto word = request.headers.get(priority_header_);
-  if (!word) return priority_default_;
-  if (const auto own = priority_words_.find(*word); own != priority_words_.end()) return own->second;
-  return admission::parse_criticality(*word).value_or(priority_default_);
-}
+GatewayAdmission::~GatewayAdmission() = default;
 
 std::optional<std::string_view> GatewayAdmission::tenant_of(const http::RequestHead& request) const {
   if (tenant_header_.empty()) return std::nullopt;
   return request.headers.get(tenant_header_);
 }
 
+std::string_view GatewayAdmission::importance_word(const http::RequestHead& request) const {
+  return admission::to_string(reading_.get()->importance_of(request));
+}
+
 admission::Admission::Admit GatewayAdmission::ask(core::Context& context,
                                                   const http::RequestHead& request) const {
-  admission::Request asked{.priority = importance_of(request), .now = core::now()};
+  admission::Request asked{.now = core::now()};
+  if (reads_.load(std::memory_order_relaxed)) {
+    const std::shared_ptr<const Reading> reading = reading_.get();
+    asked.priority = reading->importance_of(request);
+    if (reading->tiers) asked.tier = reading->tiers->tier_of(request);
+  }
   if (!tenant_header_.empty()) asked.tenant = request.headers.get(tenant_header_).value_or("");
   if (!caller_header_.empty()) asked.caller = request.headers.get(caller_header_).value_or("");
   return admission_.admit(context, asked);
 }
 
 void GatewayAdmission::tell_tenant_limit(const TenantConfig& tenant) {
-  tenant_limit_.store(tenant.overrides.empty() ? tenant.inflight : 0, std::memory_order_relaxed);
+  tenant_limit_.store(inflight_overrides(tenant).empty() ? tenant.inflight : 0, std::memory_order_relaxed);
+}
+
+void GatewayAdmission::apply_reading(const GatewayConfig& to) {
+  if (to.priority != priority_ || to.tiers != tiers_config_) {
+    reading_.set(std::make_shared<const Reading>(to));
+    reads_.store(Reading::is_needed(to), std::memory_order_relaxed);
+  }
+  if (to.priority != priority_) all_.set_shares(to.priority.value_or(PriorityConfig{}).shares);
+  if (to.priority != priority_ || to.inflight.queue != applied_.queue)
+    all_.set_queue(make_queue(to.inflight.queue, to.priority));
+  if (tiers_ && to.tiers) {
+    const auto resized = tiers_->resize(budget_options(to));
+    WEIR_CHECK(resized, resized.error().c_str());
+  }
+  priority_ = to.priority;
+  tiers_config_ = to.tiers;
 }
 
 void GatewayAdmission::apply(const GatewayConfig& to) {
+  apply_reading(to);
+  if (memory_ && to.memory) {
+    memory_->adjust(
+        {.from = to.memory->shed_at, .all_from = to.memory->refuse_at, .limit = to.memory->limit});
+  }
   const bool grows = to.inflight.limit > applied_.limit;
-  const bool same = applied_.limit == to.inflight.limit && applied_.limiter == to.inflight.limiter &&
-                    applied_.min == to.inflight.min && applied_.initial == to.inflight.initial &&
-                    applied_.objective == to.inflight.objective;
+  const bool same = applied_.limit == to.inflight.limit && applied_.limiter == to.inflight.limiter;
+  const auto limiter = [&] { return make_limiter(to.inflight.limiter, to.inflight.limit); };
   // What a tenant may have is at most what all may, in between too.
-  if (!same && grows) all_.set_limiter(make_limiter(to.inflight));
+  if (!same && grows) all_.set_limiter(limiter());
   if (tenant_bound_ && to.tenant) {
     (void)tenant_bound_->resize(to.tenant->inflight);
-    (void)tenant_bound_->set_overrides(to.tenant->overrides);
+    (void)tenant_bound_->set_overrides(inflight_overrides(*to.tenant));
     tell_tenant_limit(*to.tenant);
   }
-  if (tenant_rate_ && to.tenant && to.tenant->rate)
+  if (tenant_rate_ && to.tenant && to.tenant->rate) {
     (void)tenant_rate_->resize(rate_options(*to.tenant->rate));
+    (void)tenant_rate_->set_overrides(rate_overrides(*to.tenant));
+  }
   if (caller_rate_ && to.caller) (void)caller_rate_->resize(rate_options(to.caller->rate));
-  if (!same && !grows) all_.set_limiter(make_limiter(to.inflight));
+  if (!same && !grows) all_.set_limiter(limiter());
   applied_ = to.inflight;
 }
 
@@ -191,6 +233,7 @@ GatewayAdmission::Refuser GatewayAdmission::refuser(const Error& error) const {
   if (tenant_rate_ && error.where == tenant_rate_->name()) return Refuser::tenant;
   if (caller_rate_ && error.where == caller_rate_->name()) return Refuser::caller;
   if (memory_ && error.where == memory_->name()) return Refuser::memory;
+  if (tiers_ && error.where.starts_with("tiers.")) return Refuser::tier;
   return Refuser::all;
 }
 

@@ -7,25 +7,29 @@
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "weir/admission/admission.h"
 #include "weir/admission/memory_guard.h"
+#include "weir/bounds/budget.h"
 #include "weir/bounds/keyed_bound.h"
 #include "weir/bounds/keyed_rate.h"
 #include "weir/bounds/ledger.h"
 #include "weir/http/message.h"
 #include "weir/service/config.h"
+#include "weir/service/published.h"
 
 namespace weir::service {
 
 class GatewayAdmission {
  public:
-  GatewayAdmission(const GatewayConfig& config, bounds::Ledger& ledger);
+  GatewayAdmission(const GatewayConfig& config, bounds::Ledger& ledger, unsigned processors = 1);
+  ~GatewayAdmission();
+  GatewayAdmission(const GatewayAdmission&) = delete;
+  GatewayAdmission& operator=(const GatewayAdmission&) = delete;
 
   // Awaits Result<admission::Admitted>; as Admission::admit(). `request` is read
   // until then.
@@ -37,38 +41,45 @@ class GatewayAdmission {
   admission::MemoryGuard* memory() { return memory_.get(); }
   const admission::MemoryGuard* memory() const { return memory_.get(); }
   const admission::CostClass& all() const { return all_; }
+  // Null: none are declared.
+  const bounds::Budget* tiers() const { return tiers_.get(); }
+  const std::vector<std::string>& tier_names() const { return tier_names_; }
 
   // What it reads of a request: empty where it has no tenant, and how important it is
   // in one of the five words.
   std::optional<std::string_view> tenant_of(const http::RequestHead& request) const;
-  std::string_view importance_word(const http::RequestHead& request) const {
-    return admission::to_string(importance_of(request));
-  }
+  std::string_view importance_word(const http::RequestHead& request) const;
 
   // Whose an error is, by its `where`.
-  enum class Refuser : std::uint8_t { tenant, caller, memory, all };
+  enum class Refuser : std::uint8_t { tenant, caller, memory, tier, all };
   Refuser refuser(const Error& error) const;
   // The limit that it met; 0: there is none to tell.
   std::uint64_t limit_of(Refuser refuser) const;
 
  private:
+  struct Reading;
+
+  void apply_reading(const GatewayConfig& to);
   void tell_tenant_limit(const TenantConfig& tenant);
-  admission::Criticality importance_of(const http::RequestHead& request) const;
 
   // Constant after construction.
-  std::string tenant_header_, caller_header_, priority_header_;
-  admission::Criticality priority_default_ = admission::Criticality::normal;
-  std::map<std::string, admission::Criticality, std::less<>> priority_words_;
+  std::string tenant_header_, caller_header_;
+  Published<Reading> reading_;
+  std::atomic<bool> reads_;  // false: all are as important and of one tier; relaxed: it orders nothing
   std::unique_ptr<admission::MemoryGuard> memory_;
   admission::CostClass all_;
   std::unique_ptr<bounds::KeyedRate> tenant_rate_;
   std::unique_ptr<bounds::KeyedBound> tenant_bound_;
   std::unique_ptr<bounds::KeyedRate> caller_rate_;
+  std::unique_ptr<bounds::Budget> tiers_;
+  std::vector<std::string> tier_names_;
   const admission::Admission admission_;
   // What a refusal tells of a tenant's limit; 0 where it is not the same for all.
   // relaxed: it orders nothing.
   std::atomic<std::uint32_t> tenant_limit_{0};
-  InflightConfig applied_;  // by apply() only
+  InflightConfig applied_;  // by apply() only, as what follows
+  std::optional<PriorityConfig> priority_;
+  std::optional<TiersConfig> tiers_config_;
 };
 
 }  // namespace weir::service

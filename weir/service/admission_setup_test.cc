@@ -8,7 +8,7 @@ namespace {
 GatewayConfig config_with(const char* limiter, std::uint32_t limit) {
   GatewayConfig config{.service = "test"};
   config.inflight.limit = limit;
-  config.inflight.limiter = limiter;
+  config.inflight.limiter.algorithm = limiter;
   return config;
 }
 

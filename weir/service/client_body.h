@@ -30,6 +30,7 @@ class ClientBody final : public http::BodySource {
   const std::string* kept() const { return whole_ && copy_ ? &*copy_ : nullptr; }
 
   core::task<Result<std::span<const std::byte>>> next(core::Context& context) override {
+    begun_ = true;
     auto piece = co_await inner_.next(context);
     // A wait that was given up, because the call's time is up or the upstream
     // says something meanwhile, is not the client's doing.
@@ -43,6 +44,8 @@ class ClientBody final : public http::BodySource {
   const http::Headers* trailers() const override { return inner_.trailers(); }
 
   bool failed() const { return failed_; }
+  // Whether anything of it has been asked for.
+  bool begun() const { return begun_; }
 
  private:
   void add(std::span<const std::byte> piece) {
@@ -54,6 +57,7 @@ class ClientBody final : public http::BodySource {
 
   http::BodySource& inner_;
   bool failed_ = false;
+  bool begun_ = false;
   bool whole_ = false;
   std::uint64_t bytes_max_ = 0;
   std::optional<std::string> copy_;

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <utility>
 
 #include "weir/service/internal/config_reader.h"
+#include "weir/service/tls_setup.h"
 #include "weir/service/yaml_file.h"
 #include "weir/service/yaml_overlay.h"
 
@@ -34,6 +36,16 @@ void put_file_over(std::optional<YamlTree>& tree, Diagnostics& findings, Read re
   }
   set_file(over->root, file);
   if (tree) put_over(*tree, std::move(*over), findings);
+}
+
+// What only reading the files can tell.
+Parsed with_files_checked(Parsed parsed) {
+  if (!parsed) return parsed;
+  Diagnostics& findings = parsed->warnings;
+  check_tls_files(parsed->config, parsed->tree, findings, std::chrono::system_clock::now());
+  findings.sort();
+  if (findings.errors() > 0) return std::unexpected(std::move(findings));
+  return parsed;
 }
 
 }  // namespace
@@ -72,7 +84,7 @@ Parsed load_config(const std::string& path, std::span<const std::string> overlay
   for (const std::string& overlay : overlays) {
     put_file_over(tree, findings, [&](Diagnostics& found) { return load_yaml(overlay, found); });
   }
-  return checked(std::move(tree), std::move(findings));
+  return with_files_checked(checked(std::move(tree), std::move(findings)));
 }
 
 }  // namespace weir::service

@@ -26,10 +26,14 @@
 
 #include "weir/base/clock.h"
 #include "weir/base/units.h"
+#include "weir/net/network.h"
 #include "weir/service/address.h"
+#include "weir/service/defer_config.h"
 #include "weir/service/diagnostics.h"
 #include "weir/service/route_config.h"
 #include "weir/service/target_config.h"
+#include "weir/service/tier_config.h"
+#include "weir/service/tls_config.h"
 #include "weir/service/upstream_config.h"
 #include "weir/service/yaml_tree.h"
 
@@ -44,7 +48,7 @@ struct QueueConfig {
   // is often gone; 50 ms is about what a person does not notice.
   Duration wait = 50ms;
   // Who of those that wait is served next: fifo, codel (first come until the queue
-  // stands, then the newest), priority, fair (among tenants). Of bounds.inflight only.
+  // stands, then the newest), priority, fair (among tenants).
   std::string order = "fifo";
 
   bool operator==(const QueueConfig&) const = default;
@@ -54,13 +58,8 @@ struct QueueConfig {
 struct InflightConfig {
   std::uint32_t limit = 0;  // requests; no default: it is what the file is for
   QueueConfig queue;
-  std::string because = {};  // why this number; empty where the file does not say
-  // What moves the limit, in [min, limit]: fixed (nothing), queue_delay, gradient2,
-  // vegas, aimd.
-  std::string limiter = "fixed";
-  std::uint32_t min = 1;
-  std::uint32_t initial = 0;   // 0, by default: 20, between min and the limit
-  Duration objective = 100ms;  // of queue_delay: what a request may take
+  std::string because = {};    // why this number; empty where the file does not say
+  LimiterConfig limiter = {};  // what moves the limit
 
   bool operator==(const InflightConfig&) const = default;
 };
@@ -74,6 +73,14 @@ struct RateConfig {
   bool operator==(const RateConfig&) const = default;
 };
 
+// Numbers of a single tenant, in place of those of all.
+struct TenantOverride {
+  std::optional<std::uint32_t> inflight = {};
+  std::optional<RateConfig> rate = {};
+
+  bool operator==(const TenantOverride&) const = default;
+};
+
 // The same for each tenant, told apart by a request header.
 struct TenantConfig {
   // The header's name. A request without it is under the other bounds only.
@@ -83,7 +90,7 @@ struct TenantConfig {
   std::uint32_t keys_max = 100'000;
   std::string because = {};
   std::optional<RateConfig> rate = {};
-  std::map<std::string, std::uint32_t, std::less<>> overrides = {};  // `inflight` of single tenants
+  std::map<std::string, TenantOverride, std::less<>> overrides = {};  // by their keys
 
   bool operator==(const TenantConfig&) const = default;
 };
@@ -153,7 +160,9 @@ struct UpstreamConfig {
   ConnectionsConfig connections;
   UpstreamProtocol protocol = UpstreamProtocol::http1;
   std::string because;
-  QueueConfig queue = {};  // where requests wait for `inflight`; they hold the gateway's own meanwhile
+  UpstreamTlsConfig tls = {};  // where the url is https
+  LimiterConfig limiter = {};  // what moves `inflight`
+  QueueConfig queue = {};      // where requests wait for it; they hold the gateway's own meanwhile
 
   std::optional<RetryConfig> retry = {};
   std::optional<RetryBudgetConfig> budget = {};  // none: as it is by default, where something needs it
@@ -162,6 +171,7 @@ struct UpstreamConfig {
   std::optional<ThrottleConfig> throttle = {};
   std::optional<CacheConfig> cache = {};
   std::optional<SingleflightConfig> singleflight = {};  // without effect beside a cache, which has one
+  std::optional<DeferConfig> defer = {};                // what is promised where it cannot be done now
   std::optional<StaticConfig> fallback = {};            // where no reply can be had
 
   bool operator==(const UpstreamConfig&) const = default;
@@ -180,8 +190,32 @@ struct ServerConfig {
   Duration header_timeout = 10s;
   // How long a connection stays open between requests.
   Duration idle_timeout = 60s;
+  // Whose word on where a request comes from is taken: peers in these networks. What
+  // others say of it is dropped. Empty: nobody's.
+  std::vector<net::Network> trusted = {};
+  // Which field they say it in, x_forwarded_for or forwarded: only one is believed,
+  // because a proxy that keeps one lets the other through as the client wrote it.
+  std::string client_field = "x_forwarded_for";
+  // Peers that begin each connection with a PROXY header, and have to.
+  std::vector<net::Network> proxy_protocol = {};
+  // WebSockets passed through at once; each holds a task, two buffers, and what its
+  // upstream's bound counts. 0: none, requests for one are forwarded as any other.
+  std::uint32_t websockets = 1000;
+  // One on which nothing moves for so long is closed. Above the half minute or so
+  // that both ends' pings usually have.
+  Duration websocket_idle = 5min;
 
   bool operator==(const ServerConfig&) const = default;
+};
+
+// A line for each request.
+struct AccessLogConfig {
+  std::string path = "stdout";  // or a file that is appended to
+  std::string format = "json";  // or combined, as web servers write it
+  // For each processor, twice: what comes while it is full is not logged, but counted.
+  Bytes buffer = kibibytes(256);
+
+  bool operator==(const AccessLogConfig&) const = default;
 };
 
 // What happens between SIGTERM and the end.
@@ -201,15 +235,18 @@ struct GatewayConfig {
   std::string service;
   HostPort listen{.host = "127.0.0.1", .port = 8080};
   HostPort admin{.host = "127.0.0.1", .port = 9090};
+  std::optional<TlsConfig> tls = {};  // none: clear text only
   InflightConfig inflight;
   std::optional<TenantConfig> tenant;  // none: no bound for each tenant
   std::optional<CallerConfig> caller;
+  std::optional<TiersConfig> tiers;        // none: each request may take what there is
   std::optional<PriorityConfig> priority;  // none: all are as important as each other
   std::optional<MemoryConfig> memory;
   std::vector<UpstreamConfig> upstreams;  // in the file's order, at least one
   std::vector<RouteConfig> routes;        // in the file's order, at least one
   ServerConfig server;
   DrainConfig drain;
+  std::optional<AccessLogConfig> access_log;  // none: no log
 
   // nullptr where there is none of that name. Each route's upstream is there.
   const UpstreamConfig* find_upstream(std::string_view name) const;
@@ -230,8 +267,8 @@ using Parsed = std::expected<CheckedConfig, Diagnostics>;
 // `file` is the name shown in messages.
 Parsed parse_config(std::string file, std::string_view text);
 
-// Reads `path` first: a file that cannot be read or is larger than
-// 1 MiB is a mistake as well. Blocks; for start-up and tools.
+// Reads `path` first, and the certificates and keys that it names: a file that
+// cannot be read or is larger than 1 MiB is a mistake as well. Blocks; for start-up and tools.
 Parsed load_config(const std::string& path);
 
 // A file and what is put on it (yaml_overlay.h), the last on top: what differs from

@@ -42,7 +42,7 @@ const std::vector<Line>& lines() {
       {"    because: why", {"    because: [why]"}},
       {"upstreams:"},
       {"  catalog:"},
-      {"    url: http://a:1", {"    url: https://a:1", "    url: 'http://a:1/x'", "    uri: http://a:1"}},
+      {"    url: http://a:1", {"    url: ftp://a:1", "    url: 'http://a:1/x'", "    uri: http://a:1"}},
       {"    inflight: 50", {"    inflight: 1000", "    inflight: -1", "    inflight: 99999999999999999999"}},
       {"    timeout: 2s",
        {"    timeout: 0", "    timeout: 2sec", "    timeout: 99999999999h", "    timout: 2s"}},

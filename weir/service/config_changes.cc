@@ -1,6 +1,7 @@
 #include "weir/service/config_changes.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -23,6 +24,9 @@ std::string shown(std::uint32_t value) { return fmt::format("{}", value); }
 std::string shown(Duration value) { return weir::to_string(value); }
 std::string shown(Bytes value) { return value_text(KeyKind::bytes, value.count); }
 std::string shown(const std::string& value) { return value.empty() ? "none" : in_quotes(value); }
+std::string shown(const std::vector<std::string>& words) {
+  return words.empty() ? "none" : in_quotes(fmt::format("{}", fmt::join(words, " ")));
+}
 std::string shown(const HostPort& value) { return value.text(); }
 
 // The first few of them.
@@ -50,6 +54,20 @@ std::string shown(const std::vector<RouteConfig>& routes) {
                 [](const RouteConfig& route) { return fmt::format("{} to {}", route.text(), route.to()); });
 }
 
+std::string shown(const std::optional<HostPort>& value) { return value ? value->text() : "none"; }
+
+std::string shown(const std::vector<net::TlsServerContext::Certificate>& certificates) {
+  std::string text;
+  for (const auto& certificate : certificates) text += (text.empty() ? "" : ", ") + certificate.chain_file;
+  return text;
+}
+
+std::string shown(const std::vector<net::Network>& networks) {
+  std::string text;
+  for (const net::Network& network : networks) text += (text.empty() ? "" : ", ") + network.to_string();
+  return text.empty() ? "none" : text;
+}
+
 class Comparison {
  public:
   std::vector<ConfigChange> take() { return std::move(changes_); }
@@ -68,18 +86,24 @@ class Comparison {
     if (from == to) return;
     changes_.push_back({std::move(key), from ? "there" : "none", to ? "there" : "none", moves == Moves::yes});
   }
-  // Of a section that may be absent: `compare(value, a, b)` where it is in both.
+  // Of a section that may be absent, and comes and goes as `moves` says: `compare` is
+  // given what compares a member, where it is in both.
   template <typename Part, typename Compare>
   void part(const std::string& key, const std::optional<Part>& from, const std::optional<Part>& to,
             Moves moves, Compare compare) {
     presence(key, from.has_value(), to.has_value(), moves);
     if (!from || !to) return;
-    compare([&](std::string_view name, const auto Part::* member) {
-      value(fmt::format("{}.{}", key, name), (*from).*member, (*to).*member, moves);
+    compare([&](std::string_view name, const auto Part::* member, std::optional<Moves> own = std::nullopt) {
+      value(fmt::format("{}.{}", key, name), (*from).*member, (*to).*member, own.value_or(moves));
     });
   }
+  void tls(const TlsConfig& from, const TlsConfig& to);
+  void limiter(const std::string& prefix, const LimiterConfig& from, const LimiterConfig& to);
   void inflight(const InflightConfig& from, const InflightConfig& to);
+  void overrides(const TenantConfig& from, const TenantConfig& to);
+  void tiers(const TiersConfig& from, const TiersConfig& to);
   void tenant(const TenantConfig& from, const TenantConfig& to);
+  void queue(const std::string& prefix, const QueueConfig& from, const QueueConfig& to);
   void rate(const std::string& key, const RateConfig& from, const RateConfig& to);
   void caller(const CallerConfig& from, const CallerConfig& to);
   void priority(const PriorityConfig& from, const PriorityConfig& to);
@@ -98,32 +122,58 @@ void Comparison::top(const GatewayConfig& from, const GatewayConfig& to) {
   value("service", from.service, to.service, Moves::no);
   value("listen", from.listen, to.listen, Moves::no);
   value("admin", from.admin, to.admin, Moves::no);
+  presence("tls", from.tls.has_value(), to.tls.has_value());
+  if (from.tls && to.tls) tls(*from.tls, *to.tls);
   inflight(from.inflight, to.inflight);
   presence("bounds.tenant", from.tenant.has_value(), to.tenant.has_value());
   if (from.tenant && to.tenant) tenant(*from.tenant, *to.tenant);
   presence("bounds.caller", from.caller.has_value(), to.caller.has_value());
   if (from.caller && to.caller) caller(*from.caller, *to.caller);
-  presence("bounds.priority", from.priority.has_value(), to.priority.has_value());
+  presence("bounds.tiers", from.tiers.has_value(), to.tiers.has_value());
+  if (from.tiers && to.tiers) tiers(*from.tiers, *to.tiers);
+  presence("bounds.priority", from.priority.has_value(), to.priority.has_value(), Moves::yes);
   if (from.priority && to.priority) priority(*from.priority, *to.priority);
   presence("bounds.memory", from.memory.has_value(), to.memory.has_value());
   if (from.memory && to.memory) memory(*from.memory, *to.memory);
   upstreams(from, to);
   value("routes", from.routes, to.routes, Moves::yes);
   server(from.server, to.server);
+  part("access_log", from.access_log, to.access_log, Moves::no, [](auto key) {
+    key("path", &AccessLogConfig::path);
+    key("format", &AccessLogConfig::format);
+    key("buffer", &AccessLogConfig::buffer);
+  });
   value("drain.deadline", from.drain.deadline, to.drain.deadline, Moves::yes);
   value("drain.readiness_delay", from.drain.readiness_delay, to.drain.readiness_delay, Moves::yes);
 }
 
+void Comparison::tls(const TlsConfig& from, const TlsConfig& to) {
+  value("tls.listen", from.listen, to.listen, Moves::no);
+  value("tls.certificates", from.certificates, to.certificates, Moves::yes);
+  value("tls.client_auth", from.client_auth, to.client_auth, Moves::yes);
+  value("tls.client_ca", from.client_ca, to.client_ca, Moves::yes);
+  value("tls.ticket_lifetime", from.ticket_lifetime, to.ticket_lifetime, Moves::yes);
+  value("tls.handshake_timeout", from.handshake_timeout, to.handshake_timeout, Moves::no);
+}
+
+void Comparison::limiter(const std::string& prefix, const LimiterConfig& from, const LimiterConfig& to) {
+  value(prefix + "min", from.min, to.min, Moves::yes);
+  value(prefix + "initial", from.initial, to.initial, Moves::yes);
+}
+
 void Comparison::inflight(const InflightConfig& from, const InflightConfig& to) {
   value("bounds.inflight.limit", from.limit, to.limit, Moves::yes);
-  value("bounds.inflight.queue.depth", from.queue.depth, to.queue.depth, Moves::no);
-  value("bounds.inflight.queue.wait", from.queue.wait, to.queue.wait, Moves::no);
-  value("bounds.inflight.queue.order", from.queue.order, to.queue.order, Moves::no);
-  value("bounds.inflight.limiter", from.limiter, to.limiter, Moves::yes);
-  value("bounds.inflight.min", from.min, to.min, Moves::yes);
-  value("bounds.inflight.initial", from.initial, to.initial, Moves::yes);
-  value("bounds.inflight.objective", from.objective, to.objective, Moves::yes);
+  queue("bounds.inflight.queue.", from.queue, to.queue);
+  value("bounds.inflight.limiter", from.limiter.algorithm, to.limiter.algorithm, Moves::yes);
+  limiter("bounds.inflight.", from.limiter, to.limiter);
+  value("bounds.inflight.objective", from.limiter.objective, to.limiter.objective, Moves::yes);
   value("bounds.inflight.because", from.because, to.because, Moves::yes);
+}
+
+void Comparison::queue(const std::string& prefix, const QueueConfig& from, const QueueConfig& to) {
+  value(prefix + "depth", from.depth, to.depth, Moves::yes);
+  value(prefix + "wait", from.wait, to.wait, Moves::yes);
+  value(prefix + "order", from.order, to.order, Moves::yes);
 }
 
 void Comparison::tenant(const TenantConfig& from, const TenantConfig& to) {
@@ -133,16 +183,44 @@ void Comparison::tenant(const TenantConfig& from, const TenantConfig& to) {
   value("bounds.tenant.because", from.because, to.because, Moves::yes);
   presence("bounds.tenant.rate", from.rate.has_value(), to.rate.has_value());
   if (from.rate && to.rate) rate("bounds.tenant.rate", *from.rate, *to.rate);
-  for (const auto& [name, inflight] : from.overrides) {
+  overrides(from, to);
+}
+
+void Comparison::overrides(const TenantConfig& from, const TenantConfig& to) {
+  for (const auto& [name, old] : from.overrides) {
+    const std::string key = "bounds.tenant.overrides." + name;
     const auto now = to.overrides.find(name);
-    if (now == to.overrides.end()) {
-      presence("bounds.tenant.overrides." + name, true, false, Moves::yes);
-    } else {
-      value("bounds.tenant.overrides." + name + ".inflight", inflight, now->second, Moves::yes);
-    }
+    presence(key, true, now != to.overrides.end(), Moves::yes);
+    if (now == to.overrides.end()) continue;
+    const auto inflight = [](const TenantOverride& of) { return of.inflight ? shown(*of.inflight) : "none"; };
+    if (old.inflight != now->second.inflight)
+      changes_.push_back({key + ".inflight", inflight(old), inflight(now->second), true});
+    presence(key + ".rate", old.rate.has_value(), now->second.rate.has_value(), Moves::yes);
+    if (old.rate && now->second.rate) rate(key + ".rate", *old.rate, *now->second.rate);
   }
-  for (const auto& [name, inflight] : to.overrides) {
+  for (const auto& [name, numbers] : to.overrides) {
     presence("bounds.tenant.overrides." + name, from.overrides.contains(name), true, Moves::yes);
+  }
+}
+
+void Comparison::tiers(const TiersConfig& from, const TiersConfig& to) {
+  value("bounds.tiers.key", from.header, to.header, Moves::yes);
+  value("bounds.tiers.default", from.fallback, to.fallback, Moves::yes);
+  value("bounds.tiers.because", from.because, to.because, Moves::yes);
+  const auto names = [](const TiersConfig& of) {
+    std::string text;
+    for (const TierConfig& tier : of.all) text += (text.empty() ? "" : " ") + tier.name;
+    return text;
+  };
+  value("bounds.tiers.all", names(from), names(to), Moves::no);
+  if (names(from) != names(to)) return;
+  for (std::size_t i = 0; i < from.all.size(); ++i) {
+    const std::string key = "bounds.tiers.all." + from.all[i].name + '.';
+    value(key + "share", from.all[i].share, to.all[i].share, Moves::yes);
+    value(key + "most", from.all[i].most, to.all[i].most, Moves::yes);
+    value(key + "lends", from.all[i].lends, to.all[i].lends, Moves::no);
+    value(key + "methods", from.all[i].methods, to.all[i].methods, Moves::yes);
+    value(key + "paths", from.all[i].paths, to.all[i].paths, Moves::yes);
   }
 }
 
@@ -161,25 +239,25 @@ void Comparison::caller(const CallerConfig& from, const CallerConfig& to) {
 
 void Comparison::priority(const PriorityConfig& from, const PriorityConfig& to) {
   static constexpr std::array<std::string_view, 5> kLevels{"sheddable", "low", "normal", "high", "critical"};
-  value("bounds.priority.key", from.header, to.header, Moves::no);
-  value("bounds.priority.default", from.fallback, to.fallback, Moves::no);
+  value("bounds.priority.key", from.header, to.header, Moves::yes);
+  value("bounds.priority.default", from.fallback, to.fallback, Moves::yes);
   for (const auto& [name, level] : from.classes) {
     const auto now = to.classes.find(name);
     value("bounds.priority.classes." + name, level, now == to.classes.end() ? std::string() : now->second,
-          Moves::no);
+          Moves::yes);
   }
   for (const auto& [name, level] : to.classes) {
-    presence("bounds.priority.classes." + name, from.classes.contains(name), true);
+    presence("bounds.priority.classes." + name, from.classes.contains(name), true, Moves::yes);
   }
   for (std::size_t i = 0; i < kLevels.size(); ++i) {
-    value(fmt::format("bounds.priority.shares.{}", kLevels[i]), from.shares[i], to.shares[i], Moves::no);
+    value(fmt::format("bounds.priority.shares.{}", kLevels[i]), from.shares[i], to.shares[i], Moves::yes);
   }
 }
 
 void Comparison::memory(const MemoryConfig& from, const MemoryConfig& to) {
-  value("bounds.memory.limit", from.limit, to.limit, Moves::no);
-  value("bounds.memory.shed_at", from.shed_at, to.shed_at, Moves::no);
-  value("bounds.memory.refuse_at", from.refuse_at, to.refuse_at, Moves::no);
+  value("bounds.memory.limit", from.limit, to.limit, Moves::yes);
+  value("bounds.memory.shed_at", from.shed_at, to.shed_at, Moves::yes);
+  value("bounds.memory.refuse_at", from.refuse_at, to.refuse_at, Moves::yes);
 }
 
 void Comparison::upstreams(const GatewayConfig& from, const GatewayConfig& to) {
@@ -202,6 +280,11 @@ void Comparison::upstream(const UpstreamConfig& from, const UpstreamConfig& to) 
   value(prefix + "protocol", std::string(to_string(from.protocol)), std::string(to_string(to.protocol)),
         Moves::no);
   value(prefix + "because", from.because, to.because, Moves::yes);
+  value(prefix + "tls.ca", from.tls.ca, to.tls.ca, Moves::no);
+  value(prefix + "tls.server_name", from.tls.server_name, to.tls.server_name, Moves::no);
+  value(prefix + "tls.verify", from.tls.verify, to.tls.verify, Moves::no);
+  value(prefix + "tls.cert", from.tls.cert, to.tls.cert, Moves::no);
+  value(prefix + "tls.key", from.tls.key, to.tls.key, Moves::no);
   const std::string connections = prefix + "connections.";
   const ConnectionsConfig& a = from.connections;
   const ConnectionsConfig& b = to.connections;
@@ -209,8 +292,9 @@ void Comparison::upstream(const UpstreamConfig& from, const UpstreamConfig& to) 
   value(connections + "idle_timeout", a.idle_timeout, b.idle_timeout, Moves::yes);
   value(connections + "connect_timeout", a.connect_timeout, b.connect_timeout, Moves::yes);
   value(connections + "lifetime", a.lifetime, b.lifetime, Moves::yes);
-  value(prefix + "queue.depth", from.queue.depth, to.queue.depth, Moves::no);
-  value(prefix + "queue.wait", from.queue.wait, to.queue.wait, Moves::no);
+  value(prefix + "limiter.algorithm", from.limiter.algorithm, to.limiter.algorithm, Moves::yes);
+  limiter(prefix + "limiter.", from.limiter, to.limiter);
+  queue(prefix + "queue.", from.queue, to.queue);
   layers(prefix, from, to);
   shared(prefix, from, to);
 }
@@ -282,18 +366,32 @@ void Comparison::layers(const std::string& prefix, const UpstreamConfig& from, c
 
 void Comparison::shared(const std::string& prefix, const UpstreamConfig& from, const UpstreamConfig& to) {
   part(prefix + "cache", from.cache, to.cache, Moves::no, [](auto key) {
-    key("entries", &CacheConfig::entries);
-    key("bytes", &CacheConfig::bytes);
-    key("body_bytes", &CacheConfig::body_bytes);
-    key("loads", &CacheConfig::loads);
-    key("fresh_for", &CacheConfig::fresh_for);
-    key("stale_while_revalidate", &CacheConfig::stale_while_revalidate);
-    key("stale_if_error", &CacheConfig::stale_if_error);
+    key("entries", &CacheConfig::entries, Moves::yes);
+    key("bytes", &CacheConfig::bytes, Moves::yes);
+    key("body_bytes", &CacheConfig::body_bytes, Moves::yes);
+    key("loads", &CacheConfig::loads, Moves::no);
+    key("fresh_for", &CacheConfig::fresh_for, Moves::yes);
+    key("stale_while_revalidate", &CacheConfig::stale_while_revalidate, Moves::yes);
+    key("stale_if_error", &CacheConfig::stale_if_error, Moves::yes);
   });
   part(prefix + "singleflight", from.singleflight, to.singleflight, Moves::no, [](auto key) {
-    key("flights", &SingleflightConfig::flights);
-    key("callers", &SingleflightConfig::callers);
-    key("body_bytes", &SingleflightConfig::body_bytes);
+    key("flights", &SingleflightConfig::flights, Moves::no);
+    key("callers", &SingleflightConfig::callers, Moves::no);
+    key("body_bytes", &SingleflightConfig::body_bytes, Moves::yes);
+  });
+  part(prefix + "defer", from.defer, to.defer, Moves::no, [](auto key) {
+    key("methods", &DeferConfig::methods);
+    key("paths", &DeferConfig::paths);
+    key("body_bytes", &DeferConfig::body_bytes);
+    key("entries", &DeferConfig::entries);
+    key("bytes", &DeferConfig::bytes);
+    key("per_second", &DeferConfig::per_second);
+    key("workers", &DeferConfig::workers);
+    key("tries", &DeferConfig::tries);
+    key("try_timeout", &DeferConfig::try_timeout);
+    key("keep_for", &DeferConfig::keep_for);
+    key("results", &DeferConfig::results);
+    key("results_for", &DeferConfig::results_for);
   });
   part(prefix + "fallback", from.fallback, to.fallback, Moves::yes, [](auto key) {
     key("status", &StaticConfig::status);
@@ -310,6 +408,11 @@ void Comparison::server(const ServerConfig& from, const ServerConfig& to) {
   value("server.body_bytes", from.body_bytes, to.body_bytes, Moves::no);
   value("server.header_timeout", from.header_timeout, to.header_timeout, Moves::no);
   value("server.idle_timeout", from.idle_timeout, to.idle_timeout, Moves::no);
+  value("server.trusted", from.trusted, to.trusted, Moves::no);
+  value("server.client_field", from.client_field, to.client_field, Moves::no);
+  value("server.proxy_protocol", from.proxy_protocol, to.proxy_protocol, Moves::no);
+  value("server.websockets", from.websockets, to.websockets, Moves::no);
+  value("server.websocket_idle", from.websocket_idle, to.websocket_idle, Moves::no);
 }
 
 }  // namespace

@@ -89,7 +89,7 @@ TEST(ConfigLayers, WordsThatAreNone) {
 TEST(ConfigLayers, NumbersThatDoNotFitTogether) {
   EXPECT_THAT(
       findings_of(", limiter: vegas, min: 300", "", ""),
-      ElementsAre("5:60: error: bounds.inflight.min is 300, more than the limit (5:15); at most 200"));
+      ElementsAre("5:60: error: bounds.inflight.min is 300, more than the limit (5:22); at most 200"));
   EXPECT_THAT(
       findings_of(
           "", "tenant: { key: \"header:T\", inflight: 5, because: b, overrides: { big: { inflight: 201 } } }",
@@ -112,6 +112,81 @@ TEST(ConfigLayers, NumbersThatDoNotFitTogether) {
           "", "caller: { key: \"header:C\", because: b, rate: { limit: 1, per: 24h, burst: 1000000 } }", "")
           .size(),
       1U);
+}
+
+TEST(ConfigLayers, TheLimiterOfAnUpstream) {
+  EXPECT_THAT(of_layers(", limiter: { min: 3, initial: 7 }, queue: { depth: 5, order: codel }"),
+              ElementsAre());
+  for (const char* algorithm : {"fixed", "queue_delay", "gradient2", "vegas", "aimd"}) {
+    EXPECT_THAT(of_layers(std::string(", limiter: { algorithm: ") + algorithm + " }"), ElementsAre());
+  }
+  EXPECT_THAT(
+      of_layers(", limiter: { algorithm: aimed }"),
+      ElementsAre("8:86: error: upstreams.u.limiter.algorithm is \"aimed\", which is none of its words; did "
+                  "you mean aimd?"));
+  EXPECT_THAT(
+      of_layers(", limiter: { min: 51 }"),
+      ElementsAre("8:80: error: upstreams.u.limiter.min is 51, more than the limit (8:38); at most 50"));
+  EXPECT_THAT(
+      of_layers(", limiter: { min: 5, initial: 4 }"),
+      ElementsAre("8:92: error: upstreams.u.limiter.initial is 4, less than the least, 5; from 5 to 50"));
+  EXPECT_THAT(of_layers(", limiter: { algorithm: fixed, min: 5 }"),
+              ElementsAre("8:98: warning: min and initial have no effect where the algorithm is fixed; set "
+                          "algorithm, for example queue_delay, or take them away"));
+}
+
+TEST(ConfigLayers, TiersAndWhatIsWrongWithThem) {
+  const auto tiers = [](const std::string& values) {
+    return findings_of("", "tiers: { because: b, " + values + " }", "");
+  };
+  EXPECT_THAT(
+      tiers("key: \"header:T\", default: a, all: { a: { share: 1 }, b: { share: 0, most: 0.5, lends: no } "
+            "}"),
+      ElementsAre());
+  EXPECT_THAT(
+      tiers("default: reed, all: { read: { share: 1 } }"),
+      ElementsAre(
+          "6:3: warning: no request is ever of tier \"read\"; give it methods or paths, or declare a key",
+          "6:33: error: bounds.tiers.default is \"reed\", and there is no such tier; did you mean "
+          "\"read\"?"));
+  EXPECT_THAT(tiers("default: a, all: { a: { share: 0.7 }, b: { share: 0.4, methods: GET } }"),
+              ElementsAre("6:3: error: the shares of bounds.tiers are 1.1 together; at most 1"));
+  EXPECT_THAT(
+      tiers("default: a, all: { a: { share: 0.7, most: 0.5 } }"),
+      ElementsAre("6:66: error: bounds.tiers.all.a.most is 0.5, less than its share, 0.7; from 0.7 to 1"));
+  EXPECT_THAT(tiers("default: a, all: { a: { share: 1, lends: maybe } }").size(), 1U);
+  EXPECT_THAT(tiers("default: a, all: { a: { share: 1, lends: si } }"),
+              ElementsAre("6:65: error: bounds.tiers.all.a.lends is \"si\"; \"yes\" or \"no\""));
+  EXPECT_THAT(
+      tiers("default: a, all: { a: { share: 1, methods: \"GET G(T\" } }"),
+      ElementsAre(
+          "6:67: error: bounds.tiers.all.a.methods has \"G(T\" in it, which is no method; for example "
+          "GET"));
+  EXPECT_THAT(
+      tiers("default: a, all: { a: { share: 0.5, paths: /x }, b: { share: 0.5, paths: \"/y, /x x\" } }"),
+      ElementsAre(
+          "6:97: error: bounds.tiers.all.b.paths has \"/x\" in it, which bounds.tiers.all.a has "
+          "already; keep one of them",
+          "6:97: error: bounds.tiers.all.b.paths has \"x\" in it, which is no beginning of a path; for "
+          "example /batch/"));
+  EXPECT_THAT(tiers("default: a, all: { \"a b\": { share: 0.5 } }").size(), 3U);
+}
+
+TEST(ConfigLayers, NumbersOfSingleTenants) {
+  const auto tenant = [](const std::string& values) {
+    return findings_of("", "tenant: { key: \"header:T\", inflight: 5, because: b, " + values + " }", "");
+  };
+  EXPECT_THAT(tenant("rate: { limit: 5 }, overrides: { big: { rate: { limit: 50, burst: 7 } } }"),
+              ElementsAre());
+  EXPECT_THAT(
+      tenant("overrides: { big: { rate: { limit: 50 } } }"),
+      ElementsAre("6:75: error: bounds.tenant.overrides.big.rate is there, and no rate for the others; "
+                  "declare bounds.tenant.rate, or take it away"));
+  EXPECT_THAT(
+      tenant("overrides: { big: {} }"),
+      ElementsAre("6:68: error: bounds.tenant.overrides.big changes nothing; give it an inflight or a rate, "
+                  "or take it away"));
+  EXPECT_THAT(tenant("rate: { limit: 5 }, overrides: { big: { inflight: 0 } }").size(), 1U);
 }
 
 TEST(ConfigLayers, WhatHasNoEffectIsAWarning) {

@@ -61,9 +61,10 @@ TEST(ConfigMistakes, UnknownKeys) {
        {"2:1: error: unknown key \"lissten\" at the top level; did you mean \"listen\"?"}},
       {"listen:",
        "colour:",
-       {"2:1: error: unknown key \"colour\" at the top level; known here: service, listen, admin, bounds, "
+       {"2:1: error: unknown key \"colour\" at the top level; known here: service, listen, admin, tls, "
+        "bounds, "
         "upstreams, "
-        "routes, server, drain"}},
+        "routes, server, access_log, drain"}},
       {"because: b }\n  tenant",
        "becuase: b }\n  tenant",
        {"5:3: warning: bounds.inflight does not say why it has this size; add because: \"...\", for whoever "
@@ -75,7 +76,9 @@ TEST(ConfigMistakes, UnknownKeys) {
        {"8:58: error: unknown key \"retries\" in upstreams.catalog; known here: url, targets, eject, health, "
         "contract, slow_start, inflight, timeout, "
         "protocol, because, "
-        "connections, queue, retry, budget, breaker, hedge, throttle, cache, singleflight, fallback"}},
+        "connections, tls, queue, limiter, retry, budget, breaker, hedge, throttle, cache, singleflight, "
+        "defer, "
+        "fallback"}},
       {"match: \"/\",",
        "match: \"/\", pefix: 1,",
        {"10:19: error: unknown key \"pefix\" in routes[0]; known here: match, path, host, method, headers, "
@@ -86,17 +89,18 @@ TEST(ConfigMistakes, UnknownKeys) {
       {"routes:",
        "server.connections: 1\nroutes:",
        {"9:1: error: unknown key \"server.connections\" at the top level; known here: service, listen, "
-        "admin, bounds, "
-        "upstreams, routes, server, drain"}},
+        "admin, tls, bounds, "
+        "upstreams, routes, server, access_log, drain"}},
       {"routes:",
        "\"\\e[31m\": 1\nroutes:",
-       {"9:1: error: unknown key \"\\x1b[31m\" at the top level; known here: service, listen, admin, bounds, "
-        "upstreams, routes, server, drain"}},
+       {"9:1: error: unknown key \"\\x1b[31m\" at the top level; known here: service, listen, admin, tls, "
+        "bounds, "
+        "upstreams, routes, server, access_log, drain"}},
       {"routes:",
        "<<: { a: 1 }\nroutes:",
-       {"9:1: error: unknown key \"<<\" at the top level; known here: service, listen, admin, bounds, "
+       {"9:1: error: unknown key \"<<\" at the top level; known here: service, listen, admin, tls, bounds, "
         "upstreams, "
-        "routes, server, drain"}},
+        "routes, server, access_log, drain"}},
       {"routes:", "[a]: 1\nroutes:", {"9:1: error: a key at the top level must be a word, is a list"}},
   });
 }
@@ -243,7 +247,8 @@ TEST(ConfigMistakes, NumbersDurationsAndSizes) {
        {"9:25: error: server.header_bytes must be a number of bytes, is \"32kb\"; did you mean 32KB?",
         "9:42: error: unknown key \"000\" in server; known here: connections, header_bytes, headers, "
         "target_bytes, "
-        "body_bytes, header_timeout, idle_timeout"}},
+        "body_bytes, header_timeout, idle_timeout, trusted, client_field, proxy_protocol, websockets, "
+        "websocket_idle"}},
       {"because: b }\n  tenant",
        "because: " + std::string(501, 'b') + " }\n  tenant",
        {"5:36: error: bounds.inflight.because is 501 bytes long; at most 500"}},
@@ -283,11 +288,6 @@ TEST(ConfigMistakes, NamesAddressesAndUrls) {
       {"\nadmin: 127.0.0.1:9090",
        "9090\n",
        {"2:9: error: listen: port \"80809090\" is out of range; from 0 to 65535"}},
-      {"http://127.0.0.1:9001",
-       "https://127.0.0.1:9001",
-       {"8:19: error: upstreams.catalog.url: https to upstreams is not supported yet; use http:// to a proxy "
-        "that "
-        "speaks TLS"}},
       {"http://127.0.0.1:9001",
        "http://127.0.0.1:9001/api",
        {"8:19: error: upstreams.catalog.url: \"/api\" after the host is not supported; requests keep their "
@@ -463,8 +463,9 @@ TEST(ConfigMistakes, OfSyntaxEndTheReadingButNotWhatCameBefore) {
        {"6:19: error: a '{' before this place is not closed; end the map with '}'"}},
       {"upstreams:",
        "defaults: &d { inflight: 1 }\nupstreams:",
-       {"7:1: error: unknown key \"defaults\" at the top level; known here: service, listen, admin, bounds, "
-        "upstreams, routes, server, drain",
+       {"7:1: error: unknown key \"defaults\" at the top level; known here: service, listen, admin, tls, "
+        "bounds, "
+        "upstreams, routes, server, access_log, drain",
         "7:11: error: anchors (&name) are not supported; take it away"}},
   });
 }

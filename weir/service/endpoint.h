@@ -31,13 +31,17 @@ class Endpoint {
                               .each = options.each}),
         server_(server, handler, connections_) {}
 
-  // Listens on every processor; afterwards local() is known. By a task.
+  // Listens on every processor, with TLS where there is one; afterwards local() is
+  // known. By a task; again for one more address.
   // Errors: net::open_on_every_processor()'s.
-  Result<> open(const net::SocketAddress& address) {
+  Result<> open(const net::SocketAddress& address, const net::TlsServerContext* tls = nullptr) {
     auto listeners = net::open_on_every_processor(address);
     if (!listeners) return std::unexpected(listeners.error());
-    listeners_ = std::move(*listeners);
-    local_ = listeners_.front().local();
+    locals_.push_back({.address = listeners->front().local(), .tls = tls != nullptr});
+    for (net::Listener& listener : *listeners) {
+      listener.set_tls(tls);
+      listeners_.push_back(std::move(listener));
+    }
     return {};
   }
 
@@ -47,7 +51,15 @@ class Endpoint {
   // Connections that are open stay open.
   void resize(std::uint64_t connections) { (void)connections_.resize(connections); }
 
-  const net::SocketAddress& local() const { return local_; }
+  struct Local {
+    net::SocketAddress address;
+    bool tls;
+
+    std::string url() const { return (tls ? "https://" : "http://") + address.to_string(); }
+  };
+  // Of the first address, and all of them.
+  const net::SocketAddress& local() const { return locals_.front().address; }
+  const std::vector<Local>& locals() const { return locals_; }
   std::uint64_t open_connections() const { return connections_.stats().in_use; }
   http::Server& server() { return server_; }
   const http::Server& server() const { return server_; }
@@ -56,7 +68,7 @@ class Endpoint {
   bounds::Bound connections_;
   http::Server server_;
   std::vector<net::Listener> listeners_;
-  net::SocketAddress local_;
+  std::vector<Local> locals_;
 };
 
 }  // namespace weir::service

@@ -16,6 +16,10 @@ constexpr Bytes kIdleConnection = kibibytes(4);
 constexpr Bytes kRequestFrames = kibibytes(12);
 constexpr Bytes kQueuedFrames = kibibytes(4);
 constexpr Bytes kUpstreamFrames = kibibytes(4);
+// TLS (docs/design/tls.md): what stays while a connection is idle, and a record each
+// to read, to write, and that the kernel did not take.
+constexpr Bytes kTlsSession = kibibytes(16);
+constexpr Bytes kTlsBuffers = kibibytes(3 * 17);
 // A head is held as its bytes and as its fields, which grow by doubling.
 constexpr std::uint64_t kHeadEighths = 10;
 
@@ -24,6 +28,11 @@ constexpr std::uint64_t kHeadEighths = 10;
 Bytes connection_bytes(const ServerConfig& config) {
   return Bytes{kIdleConnection.count + (config.header_bytes.count * kHeadEighths / 8) +
                config.target_bytes.count};
+}
+
+Bytes connection_bytes(const GatewayConfig& config) {
+  const Bytes clear = connection_bytes(config.server);
+  return config.tls ? Bytes{clear.count + kTlsSession.count + kTlsBuffers.count} : clear;
 }
 
 // The head as it goes upstream, and the same as bytes.

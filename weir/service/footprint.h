@@ -16,6 +16,8 @@ namespace weir::service {
 // An open connection of a client's: the socket and its frames, the buffer and the
 // fields of the largest head, the head that is being written.
 Bytes connection_bytes(const ServerConfig& config);
+// The same where there may be TLS on it.
+Bytes connection_bytes(const GatewayConfig& config);
 // A request that is inside: its frames and the head that goes upstream.
 Bytes request_bytes(const ServerConfig& config);
 // One that waits, beside what its connection holds.

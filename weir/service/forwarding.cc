@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "weir/http/request_id.h"
 #include "weir/service/grpc.h"
 
 namespace weir::service {
@@ -15,6 +16,11 @@ constexpr std::size_t kBytesAdded = 256;
 constexpr std::array<std::string_view, 9> kHopByHop{
     "connection", "keep-alive",        "proxy-connection", "proxy-authenticate", "proxy-authorization", "te",
     "trailer",    "transfer-encoding", "upgrade"};
+
+// What only a proxy that is trusted can say.
+constexpr std::array<std::string_view, 7> kHearsay{
+    "Forwarded",        "X-Forwarded-For",    "X-Forwarded-Host", "X-Forwarded-Proto",
+    "X-Forwarded-Port", "X-Forwarded-Server", "X-Real-IP"};
 
 bool is_hop_by_hop(std::string_view name) {
   // By length and first letter first: nearly every field is none of them.
@@ -71,12 +77,14 @@ void Forwarding::copy_end_to_end(const http::Headers& in, http::Headers& out) co
   }
 }
 
-void Forwarding::request(const http::RequestHead& in, const net::SocketAddress& peer,
-                         http::RequestHead& out) const {
+void Forwarding::request(const http::RequestHead& in, const Origin& origin, http::RequestHead& out) const {
   out.clear();
   out.method = in.method;
   out.target = in.target;
   copy_end_to_end(in.headers, out.headers);
+  if (!origin.trusted) {
+    for (const std::string_view name : kHearsay) out.headers.remove(name);
+  }
   out.headers.remove("expect");  // the gateway's own server answers it
   // For this hop as for the client's: trailers are passed on, and callers of gRPC
   // cannot do without.
@@ -84,13 +92,19 @@ void Forwarding::request(const http::RequestHead& in, const net::SocketAddress& 
 
   const std::string_view host = in.headers.get("host").value_or("");
   std::string forwarded = "for=";
-  append_node(peer, forwarded);
+  append_node(origin.peer, forwarded);
   if (!host.empty()) forwarded.append(";host=\"").append(host).append("\"");
-  forwarded += ";proto=http";
+  const std::string_view proto = origin.tls ? "https" : "http";
+  forwarded.append(";proto=").append(proto);
   append_to_list(out.headers, "Forwarded", forwarded);
-  append_to_list(out.headers, "X-Forwarded-For", peer.host());
-  if (!host.empty()) out.headers.set("X-Forwarded-Host", host);
-  out.headers.set("X-Forwarded-Proto", "http");
+  append_to_list(out.headers, "X-Forwarded-For", origin.peer.host());
+  // A trusted proxy before us knows what the client asked for.
+  const auto set_if_unsaid = [&out](std::string_view name, std::string_view value) {
+    if (!value.empty() && !out.headers.get(name)) out.headers.set(name, value);
+  };
+  set_if_unsaid("X-Forwarded-Host", host);
+  set_if_unsaid("X-Forwarded-Proto", proto);
+  if (!origin.id.empty()) out.headers.set(http::kRequestIdField, origin.id);
   append_to_list(out.headers, "Via", (in.version_minor == 0 ? "1.0 " : "1.1 ") + pseudonym_);
 }
 

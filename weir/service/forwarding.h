@@ -4,8 +4,8 @@
 // Keep-Alive, Proxy-Connection, Proxy-Authenticate, Proxy-Authorization, TE,
 // Trailer, Transfer-Encoding, Upgrade (RFC 9110 section 7.6.1). A message that
 // crosses gets a Via entry; a request also learns where it came from, by
-// Forwarded (RFC 7239) and the X-Forwarded-* fields in common use, appended to
-// what the client sent: only the last entry is the gateway's word.
+// Forwarded (RFC 7239) and the X-Forwarded-* fields in common use: behind what a
+// trusted peer sent of them, in place of what anybody else did.
 #pragma once
 
 #include <string>
@@ -16,6 +16,14 @@
 
 namespace weir::service {
 
+// Where a request came from.
+struct Origin {
+  const net::SocketAddress& peer;
+  bool trusted = false;      // what it says of others is taken over
+  bool tls = false;          // it came over https
+  std::string_view id = {};  // the request's; empty: none is sent on
+};
+
 // The fields that are the same for every request of one connection, made once.
 class Forwarding {
  public:
@@ -24,7 +32,7 @@ class Forwarding {
 
   // Writes into `out`, which it clears: the head for the upstream. Host is
   // kept.
-  void request(const http::RequestHead& in, const net::SocketAddress& peer, http::RequestHead& out) const;
+  void request(const http::RequestHead& in, const Origin& origin, http::RequestHead& out) const;
 
   // Writes into `out`, which it clears: the head for the client.
   void response(const http::ResponseHead& in, http::ResponseHead& out) const;

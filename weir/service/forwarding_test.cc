@@ -17,9 +17,10 @@ std::string text_of(const http::Headers& headers) {
   return out;
 }
 
-http::RequestHead forwarded(const http::RequestHead& in, std::string_view peer = "192.0.2.7:4711") {
+http::RequestHead forwarded(const http::RequestHead& in, std::string_view peer = "192.0.2.7:4711",
+                            bool tls = false, bool trusted = false) {
   http::RequestHead out;
-  Forwarding("shop-edge").request(in, address(peer), out);
+  Forwarding("shop-edge").request(in, {.peer = address(peer), .trusted = trusted, .tls = tls}, out);
   return out;
 }
 
@@ -63,16 +64,31 @@ TEST(Forwarding, WhatConnectionNamesStaysToo) {
   EXPECT_EQ(out.headers.get("X-Other"), "kept");
 }
 
-TEST(Forwarding, AppendsToWhatEarlierProxiesSaid) {
+TEST(Forwarding, AppendsToWhatATrustedProxySaid) {
   http::RequestHead in;
   in.version_minor = 0;
   in.headers.add("X-Forwarded-For", "203.0.113.9");
   in.headers.add("X-Forwarded-For", "198.51.100.2");
   in.headers.add("Via", "1.1 outer");
-  const http::RequestHead out = forwarded(in);
+  in.headers.add("X-Forwarded-Proto", "https");
+  const http::RequestHead out = forwarded(in, "192.0.2.7:4711", false, true);
+  EXPECT_EQ(out.headers.get("X-Forwarded-Proto"), "https");
   EXPECT_EQ(out.headers.get("X-Forwarded-For"), "203.0.113.9, 198.51.100.2, 192.0.2.7");
   EXPECT_EQ(out.headers.get_all("X-Forwarded-For").size(), 1u);
   EXPECT_EQ(out.headers.get("Via"), "1.1 outer, 1.0 shop-edge");
+}
+
+TEST(Forwarding, WhatAnybodyElseSaysOfWhereItCameFromIsReplaced) {
+  http::RequestHead in;
+  for (const char* name : {"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
+                           "X-Forwarded-Port", "X-Forwarded-Server", "X-Real-IP", "x-forwarded-for"}) {
+    in.headers.add(name, "forged");
+  }
+  in.headers.add("Host", "h");
+  const http::RequestHead out = forwarded(in);
+  EXPECT_EQ(text_of(out.headers).find("forged"), std::string::npos);
+  EXPECT_EQ(out.headers.get("Forwarded"), "for=192.0.2.7;host=\"h\";proto=http");
+  EXPECT_EQ(out.headers.get("X-Forwarded-For"), "192.0.2.7");
 }
 
 TEST(Forwarding, AnIpv6PeerIsQuotedAsRfc7239HasIt) {
@@ -99,6 +115,12 @@ TEST(Forwarding, ThePathIsTheTargetWithoutItsQuery) {
   EXPECT_EQ(path_of("/v1/items?x=/v2/"), "/v1/items");
   EXPECT_EQ(path_of("/"), "/");
   EXPECT_EQ(path_of("*"), "*");
+}
+
+TEST(Forwarding, TellsWhereTlsWasSpoken) {
+  const http::RequestHead out = forwarded({.method = "GET", .target = "/"}, "192.0.2.7:4711", true);
+  EXPECT_EQ(out.headers.get("Forwarded"), "for=192.0.2.7;proto=https");
+  EXPECT_EQ(out.headers.get("X-Forwarded-Proto"), "https");
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <random>
 #include <utility>
 
@@ -10,10 +11,12 @@
 #include "weir/base/check.h"
 #include "weir/core/now.h"
 #include "weir/service/contract.h"
+#include "weir/service/deferral.h"
 #include "weir/service/grpc.h"
 #include "weir/service/header_edits.h"
 #include "weir/service/refusal_reply.h"
 #include "weir/service/relay.h"
+#include "weir/service/tunnel.h"
 
 namespace weir::service {
 namespace {
@@ -40,7 +43,10 @@ Outcome outcome_of(const Error& error) {
     case Reason::refused: return Outcome::upstream_refused;
     case Reason::reset: return Outcome::upstream_reset;
     case Reason::closed: return Outcome::upstream_closed;
-    case Reason::timed_out: return Outcome::upstream_timeout;  // of the connection's handshake
+    case Reason::timed_out:  // the connection's handshake; or there is no way at all
+      return error.system_code == ENETUNREACH || error.system_code == EHOSTUNREACH
+                 ? Outcome::upstream_unreachable
+                 : Outcome::upstream_timeout;
     default: return Outcome::upstream_unreachable;
   }
 }
@@ -84,7 +90,9 @@ RefusalReply failure_reply(Outcome outcome, std::string_view upstream) {
 // What the limiter is to make of it.
 admission::Outcome verdict_of(const Forwarded& forwarded) {
   if (forwarded) {
-    return *forwarded == Outcome::client_gone ? admission::Outcome::abandoned : admission::Outcome::completed;
+    // How long a WebSocket was open says nothing of the upstream.
+    const bool says_nothing = *forwarded == Outcome::client_gone || *forwarded == Outcome::upgraded;
+    return says_nothing ? admission::Outcome::abandoned : admission::Outcome::completed;
   }
   const ErrorKind kind = forwarded.error().kind;
   if (kind == ErrorKind::cancelled) return admission::Outcome::abandoned;
@@ -97,18 +105,42 @@ Outcome outcome_of(GatewayAdmission::Refuser refuser) {
     case GatewayAdmission::Refuser::tenant: return Outcome::refused_tenant;
     case GatewayAdmission::Refuser::caller: return Outcome::refused_caller;
     case GatewayAdmission::Refuser::memory: return Outcome::refused_memory;
+    case GatewayAdmission::Refuser::tier: return Outcome::refused_tier;
     case GatewayAdmission::Refuser::all: break;
   }
   return Outcome::refused_inflight;
+}
+
+PeerTrust trust_of(const ServerConfig& config) {
+  using enum PeerTrust::Field;
+  return {config.trusted, config.client_field == "forwarded" ? forwarded : x_forwarded_for};
+}
+
+// Each is a request inside as well.
+std::uint64_t websockets_max(const GatewayConfig& config) {
+  return std::min(config.server.websockets, config.inflight.limit);
+}
+
+std::unique_ptr<bounds::Bound> websockets_of(const GatewayConfig& config, bounds::Ledger& ledger) {
+  if (config.server.websockets == 0) return nullptr;
+  return std::make_unique<bounds::Bound>(ledger,
+                                         bounds::Bound::Options{.name = "websockets",
+                                                                .limit = websockets_max(config),
+                                                                .because = "server.websockets",
+                                                                .each = Bytes{2 * kTunnelBuffer + 2048}});
 }
 
 }  // namespace
 
 Gateway::Gateway(const GatewayConfig& config, const TargetAddresses& addresses, bounds::Ledger& ledger,
                  unsigned processors)
-    : forwarding_(config.service),
+    : trust_(trust_of(config.server)),
+      websocket_idle_(config.server.websocket_idle),
+      websockets_(websockets_of(config, ledger)),
+      access_log_(config.access_log ? std::make_unique<AccessLog>(*config.access_log, processors) : nullptr),
+      forwarding_(config.service),
       service_(config.service),
-      admission_(config, ledger),
+      admission_(config, ledger, processors),
       unrouted_("", processors),
       rng_((std::uint64_t{std::random_device{}()} << 32) + std::random_device{}()),
       ledger_(ledger),
@@ -121,10 +153,14 @@ Gateway::~Gateway() = default;
 // request that has the upstream are gone, what it does on its own ends, and with that
 // the upstream.
 std::shared_ptr<Upstream> Gateway::make_upstream(const UpstreamConfig& config,
-                                                 const TargetAddresses& addresses) {
+                                                 const TargetAddresses& addresses,
+                                                 const std::optional<PriorityConfig>& priority) {
   const auto made = std::make_shared<Upstream>(
-      config, addresses, Upstream::Parts{forwarding_, ledger_, forward_point_, processors_});
-  kept_.push_back(made);
+      config, addresses, Upstream::Parts{priority, forwarding_, ledger_, forward_point_, processors_});
+  {
+    const std::lock_guard guard(kept_mutex_);
+    kept_.push_back(made);
+  }
   if (scope_ != nullptr) keep(made);
   return {made.get(), [made](Upstream* upstream) { upstream->retire(); }};
 }
@@ -149,8 +185,8 @@ std::shared_ptr<const GatewayTable> Gateway::make_table(const GatewayConfig& con
   std::vector<std::shared_ptr<Upstream>> upstreams;
   for (const UpstreamConfig& upstream : config.upstreams) {
     std::shared_ptr<Upstream> stays = before == nullptr ? nullptr : before->upstream(upstream.name);
-    if (stays) stays->apply(upstream, addresses);
-    upstreams.push_back(stays ? std::move(stays) : make_upstream(upstream, addresses));
+    if (stays) stays->apply(upstream, addresses, config.priority);
+    upstreams.push_back(stays ? std::move(stays) : make_upstream(upstream, addresses, config.priority));
   }
   return std::make_shared<const GatewayTable>(config.routes, std::move(upstreams),
                                               [this](const RouteConfig& route) { return shadow_for(route); });
@@ -158,8 +194,12 @@ std::shared_ptr<const GatewayTable> Gateway::make_table(const GatewayConfig& con
 
 std::expected<void, std::string> Gateway::apply(const GatewayConfig& to, const TargetAddresses& addresses) {
   const std::shared_ptr<const GatewayTable> before = table_.get();
-  std::erase_if(kept_, [](const auto& upstream) { return upstream.expired(); });
-  std::size_t upstreams = kept_.size();
+  std::size_t upstreams = 0;
+  {
+    const std::lock_guard guard(kept_mutex_);
+    std::erase_if(kept_, [](const auto& upstream) { return upstream.expired(); });
+    upstreams = kept_.size();
+  }
   for (const UpstreamConfig& upstream : to.upstreams) {
     if (before->upstream(upstream.name)) continue;
     ++upstreams;
@@ -168,6 +208,7 @@ std::expected<void, std::string> Gateway::apply(const GatewayConfig& to, const T
         "upstream {} was taken away by an earlier reload and still finishes what was inside", upstream.name));
   }
   if (tasks_ != nullptr) (void)tasks_->resize(besides_ + (Upstream::kTasks * upstreams));
+  if (websockets_) (void)websockets_->resize(websockets_max(to));
   admission_.apply(to);
   table_.set(make_table(to, addresses, before.get()));
   return {};
@@ -188,30 +229,46 @@ void Gateway::spawn_housekeeping(core::Scope& scope, bounds::Bound& tasks, std::
     WEIR_CHECK(permit, "the watch on memory is declared");
     scope.spawn(std::move(*permit), admission_.memory()->run(scope.context()));
   }
+  if (access_log_) {
+    Result<core::Permit> permit = tasks.try_acquire();
+    WEIR_CHECK(permit, "the access log is declared");
+    scope.spawn(std::move(*permit), access_log_->lines().run(scope.context()));
+  }
   for (const auto& upstream : kept_) keep(upstream.lock());
 }
 
 core::task<void> Gateway::handle(http::Exchange& exchange) {
   const TimePoint start = core::now();
+  exchange.set_id(trust_.id(exchange.request().headers, exchange.peer()));
   std::shared_ptr<const GatewayTable> table = table_.get();
+  const bool of_ticket = path_of(exchange.request().target).starts_with(kTicketPath);
+  if (of_ticket && co_await answer_ticket(exchange, *table)) {
+    log(exchange, {}, Outcome::ticket, core::now() - start, Duration(-1));
+    co_return;
+  }
   const GatewayTable::Route* const route = table->find(exchange.request());
   if (route == nullptr) {
     unrouted_.count(Outcome::no_route, {});
     co_await send_refusal(exchange,
                           {.status = 404, .reason = "no_route", .message = "no route matches this request"});
+    log(exchange, {}, Outcome::no_route, core::now() - start, Duration(-1));
     co_return;
   }
-  Upstream& upstream = table->choose(*route, exchange.request(), exchange.peer(), rng_);
-  const Serving serving{exchange, std::move(table), *route, upstream, upstream.targets().current()};
-  const Outcome outcome = co_await serve(serving);
-  upstream.stats().count(outcome, core::now() - start);
+  const net::SocketAddress client = trust_.client(exchange.request().headers, exchange.peer());
+  Upstream& upstream = table->choose(*route, exchange.request(), client, rng_);
+  ClientBody body(exchange.body());
+  const Serving serving{exchange, std::move(table), *route, upstream, upstream.targets().current(), body};
+  Refused refused;
+  const Outcome outcome = co_await serve(serving, refused);
+  const Duration took = core::now() - start;
+  upstream.stats().count(outcome, took);
+  log(exchange, upstream.config().name, outcome, took, refused.upstream_took);
 }
 
 // What could not be served is answered when nothing is held any more.
-core::task<Outcome> Gateway::serve(const Serving& serving) {
+core::task<Outcome> Gateway::serve(const Serving& serving, Refused& refused) {
   http::Exchange& exchange = serving.exchange;
   Upstream& upstream = serving.upstream;
-  Refused refused;
   const Forwarded forwarded = co_await admit_and_forward(serving, refused);
   if (forwarded) co_return *forwarded;
   if (exchange.context().cancelled()) co_return Outcome::client_gone;
@@ -219,15 +276,7 @@ core::task<Outcome> Gateway::serve(const Serving& serving) {
     co_await refuse(exchange, refused, forwarded.error());
     co_return refused.by;
   }
-  if (co_await serve_stale(serving)) co_return Outcome::stale;
-  if (const auto fallback = upstream.fallback()) {
-    http::ResponseHead head;
-    head.status = fallback->status;
-    head.headers.add("Content-Type", fallback->content_type);
-    head.headers.add("Weir-Degraded", "fallback");
-    const Result<> sent = co_await exchange.respond(head, fallback->body);
-    co_return sent ? Outcome::fallback : Outcome::client_gone;
-  }
+  if (const auto degraded = co_await degrade(serving)) co_return *degraded;
   if (refused.at_bound) {
     co_await refuse(exchange, refused, forwarded.error());
     co_return refused.by;
@@ -247,23 +296,35 @@ core::task<Forwarded> Gateway::admit_and_forward(const Serving& serving, Refused
       co_await admission_.ask(serving.exchange.context(), serving.exchange.request());
   if (!admitted) {
     const GatewayAdmission::Refuser refuser = admission_.refuser(admitted.error());
-    refused = {.by = outcome_of(refuser), .at_bound = true, .limit = admission_.limit_of(refuser)};
+    refused.by = outcome_of(refuser);
+    refused.at_bound = true;
+    refused.limit = admission_.limit_of(refuser);
     co_return std::unexpected(admitted.error());
   }
-  const Forwarded forwarded = co_await forward(serving);
+  const Upstream::Asker asker{.level = admitted->level(), .flow = admitted->flow()};
+  const Forwarded forwarded = co_await forward(serving, asker, refused);
   admitted->complete(verdict_of(forwarded));
   if (!forwarded) {
     refused.by = outcome_of(forwarded.error());
     refused.at_bound = forwarded.error().where == serving.upstream.inflight().name();
     refused.limit = serving.upstream.inflight().limit();
+    if (websockets_ && forwarded.error().where == websockets_->name()) {
+      refused = {.by = Outcome::refused_websockets, .at_bound = true, .limit = websockets_->limit()};
+    }
   }
   co_return forwarded;
 }
 
 void Gateway::write_request(const Serving& serving, http::RequestHead& out) const {
-  forwarding_.request(serving.exchange.request(), serving.exchange.peer(), out);
+  const http::Exchange& exchange = serving.exchange;
+  const http::RequestHead& request = exchange.request();
+  forwarding_.request(request,
+                      {.peer = exchange.peer(),
+                       .trusted = trust_.trusts(exchange.peer()),
+                       .tls = exchange.facts().tls,
+                       .id = exchange.id()},
+                      out);
   edit_request(*serving.route.config, out);
-  const http::RequestHead& request = serving.exchange.request();
   const ContractConfig& contract = serving.targets->contract;
   if (!contract.tenant.empty()) tell(contract.tenant, admission_.tenant_of(request), out);
   if (!contract.priority.empty()) tell(contract.priority, admission_.importance_word(request), out);
@@ -276,34 +337,42 @@ std::optional<std::string> Gateway::key_of(const Serving& serving, const http::R
   return key;
 }
 
-core::task<Forwarded> Gateway::forward(const Serving& serving) {
+core::task<Forwarded> Gateway::forward(const Serving& serving, Upstream::Asker asker, Refused& refused) {
   // The caller's own patience, where it tells it, and the upstream learns what is left of it.
   const auto patience = grpc_timeout(serving.exchange.request().headers);
   const Duration told = std::min(patience.value_or(Duration::max()),
                                  time_left(serving.targets->contract, serving.exchange.request()));
   const Duration time = std::min(serving.upstream.timeout(), told);
   core::Context context(serving.exchange.context(), saturating_add(core::now(), time));
-  ClientBody body(serving.exchange.body());
   Shadow* const shadow = serving.route.shadow.get();
   const bool copied = shadow != nullptr && shadow->wants(rng_);
-  if (copied) body.keep(shadow->body_bytes());
+  if (copied) serving.body.keep(shadow->body_bytes());
   http::RequestHead request;
   write_request(serving, request);
   if (patience) request.headers.set("grpc-timeout", grpc_timeout_text(time));
+  Result<core::Permit> websocket = take_websocket(serving, request);
+  if (!websocket) co_return std::unexpected(websocket.error());
   Forwarded forwarded = Outcome::no_route;
-  if (serving.upstream.shares()) {
+  if (serving.upstream.shares() && !*websocket) {
     if (auto key = key_of(serving, request))
-      forwarded = co_await forward_shared(serving, context, std::move(*key), request);
+      forwarded = co_await forward_shared(serving, {context, asker, std::move(*key)}, request);
   }
-  if (forwarded && *forwarded == Outcome::no_route)
-    forwarded = co_await forward_own(serving, context, request, body);
-  if (copied) copy_to_shadow(serving, std::move(request), body);
+  if (forwarded && *forwarded == Outcome::no_route) {
+    const TimePoint sent = core::now();
+    Result<Upstream::Reply> reply =
+        co_await serving.upstream.send(context, request, serving.body, serving.targets, asker);
+    if (reply) refused.upstream_took = core::now() - sent;
+    const bool opened = reply && *websocket && reply->response.stream() != nullptr;
+    if (opened) co_return co_await tunnel(serving, *reply, std::move(*websocket));
+    forwarded = co_await hand_on(serving, context, reply);
+  }
+  if (copied && !*websocket) copy_to_shadow(serving, std::move(request));
   co_return forwarded;
 }
 
-core::task<Forwarded> Gateway::forward_own(const Serving& serving, core::Context& context,
-                                           const http::RequestHead& request, ClientBody& body) {
-  Result<Upstream::Reply> reply = co_await serving.upstream.send(context, request, body, serving.targets);
+core::task<Forwarded> Gateway::hand_on(const Serving& serving, core::Context& context,
+                                       Result<Upstream::Reply>& reply) {
+  ClientBody& body = serving.body;
   if (!reply) {
     // Without a reply of ours the server answers with the status of its refusal.
     if (body.failed()) co_return Outcome::request_body_failed;
@@ -311,6 +380,7 @@ core::task<Forwarded> Gateway::forward_own(const Serving& serving, core::Context
   }
   http::ResponseHead head;
   forwarding_.response(reply->response.head(), head);
+  head.headers.set(http::kRequestIdField, serving.exchange.id());
   apply_edits(serving.route.config->reply, head.headers);
   const Forwarded relayed = co_await relay({serving.exchange, context, body}, head, reply->response);
   if (!relayed && body.failed()) co_return Outcome::request_body_failed;
@@ -319,10 +389,11 @@ core::task<Forwarded> Gateway::forward_own(const Serving& serving, core::Context
 }
 
 // no_route: what came is of no use to this request, which has to go itself.
-core::task<Forwarded> Gateway::forward_shared(const Serving& serving, core::Context& context, std::string key,
+core::task<Forwarded> Gateway::forward_shared(const Serving& serving, Sharer sharer,
                                               const http::RequestHead& request) {
   const std::uint64_t id = requests_.fetch_add(1, std::memory_order_relaxed) + 1;
-  const Result<Upstream::Found> found = co_await serving.upstream.find(context, std::move(key), request, id);
+  const Result<Upstream::Found> found =
+      co_await serving.upstream.find(sharer.context, std::move(sharer.key), request, id, sharer.asker);
   if (!found) co_return std::unexpected(found.error());
   const StoredReply& stored = *found->value;
   if (!stored.whole || (!stored.for_all && stored.loader != id)) co_return Outcome::no_route;
@@ -352,6 +423,7 @@ core::task<bool> Gateway::respond_stored(const Serving& serving, const StoredRep
   if (freshness != Freshness::loaded) {
     head.headers.set("Age", fmt::format("{}", std::chrono::duration_cast<std::chrono::seconds>(age).count()));
   }
+  head.headers.set(http::kRequestIdField, serving.exchange.id());
   // RFC 9211.
   head.headers.add("Cache-Status", fmt::format("{}; {}", service_,
                                                freshness == Freshness::loaded  ? "fwd=miss"
@@ -364,15 +436,16 @@ core::task<bool> Gateway::respond_stored(const Serving& serving, const StoredRep
 }
 
 // The gateway is busy where it is near its limit: copies take nobody's place.
-void Gateway::copy_to_shadow(const Serving& serving, http::RequestHead request, const ClientBody& body) {
+void Gateway::copy_to_shadow(const Serving& serving, http::RequestHead request) {
   Shadow& shadow = *serving.route.shadow;
-  if (!body.kept()) return shadow.count(Shadow::Fate::body);
+  if (!serving.body.kept()) return shadow.count(Shadow::Fate::body);
   const bounds::Bound& all = admission_.all().bound();
   const bool busy =
       scope_ == nullptr || admission_.all().threshold() > 0 || all.in_use() * 5 > all.limit() * 4;
   std::optional<core::Permit> permit = shadow.begin(busy, core::now());
   if (!permit) return;
-  scope_->spawn(std::move(*permit), run_copy(serving.table, serving.route, std::move(request), *body.kept()));
+  scope_->spawn(std::move(*permit),
+                run_copy(serving.table, serving.route, std::move(request), *serving.body.kept()));
 }
 
 core::task<> Gateway::run_copy(std::shared_ptr<const GatewayTable> table, const GatewayTable::Route& route,
@@ -383,8 +456,9 @@ core::task<> Gateway::run_copy(std::shared_ptr<const GatewayTable> table, const 
   request.headers.set("Weir-Shadow", "1");
   TextBody text(body);
   ClientBody sent(text);
+  // As unimportant as can be: what is told to be shed there is a copy first.
   Result<Upstream::Reply> reply =
-      co_await upstream.send(context, request, sent, upstream.targets().current());
+      co_await upstream.send(context, request, sent, upstream.targets().current(), {});
   bool whole = reply.has_value();
   while (whole) {
     const auto piece = co_await reply->response.body().next(context);
@@ -406,6 +480,7 @@ core::task<void> Gateway::refuse(http::Exchange& exchange, const Refused& refuse
   std::string_view message = "as many requests are inside as the service can carry";
   if (one) message = "this tenant has as many requests inside as it may have";
   if (error.reason == Reason::over_rate) message = "more requests in this time than were agreed on";
+  if (refused.by == Outcome::refused_websockets) message = "as many WebSockets are open as may be";
   if (refused.by == Outcome::refused_memory) message = "the service runs short of memory";
   if (error.reason == Reason::shed)
     message = "more comes than can be served, and what is more important goes first";

@@ -52,6 +52,53 @@ void expose_class(const admission::CostClass& of, observe::Exposition& page) {
              number(stats.threshold));
 }
 
+void expose_tiers(const bounds::Budget& tiers, const std::vector<std::string>& names,
+                  observe::Exposition& page) {
+  for (std::uint32_t i = 0; i < names.size(); ++i) {
+    const bounds::Budget::TierStats stats = tiers.stats(bounds::Budget::Tier{i});
+    const observe::Labels labels{{"tier", names[i]}};
+    page.gauge("weir_tier_guaranteed", "Requests of the tier that may be inside whatever the others do.",
+               labels, number(stats.guaranteed));
+    page.gauge("weir_tier_borrowed", "Requests of the tier inside beyond that.", labels,
+               number(stats.borrowed));
+  }
+}
+
+void expose_limiter(const Upstream& upstream, observe::Exposition& page) {
+  const admission::DependencyLimiter::Stats stats = upstream.limiter_stats();
+  if (!stats.moves) return;
+  const observe::Labels labels{{"upstream", upstream.config().name}};
+  page.gauge("weir_limiter_lowest", "The lowest limit that the upstream's limiter has set.", labels,
+             number(stats.limit_min));
+  page.gauge("weir_limiter_highest", "The highest.", labels, number(stats.limit_max));
+  page.counter("weir_limiter_steps_total", "Times it has looked.", labels, number(stats.steps));
+  page.counter("weir_limiter_drops_total", "Refusals and timeouts that it has seen.", labels,
+               number(stats.dropped));
+}
+
+void expose_deferral(const Upstream& upstream, observe::Exposition& page) {
+  if (upstream.deferral() == nullptr) return;
+  const resilience::DeferredQueue::Stats stats = upstream.deferral()->stats();
+  const std::string& name = upstream.config().name;
+  page.gauge("weir_deferred_entries", "Requests that are kept to be sent later.", {{"upstream", name}},
+             number(stats.size.entries));
+  page.gauge("weir_deferred_bytes", "What they take.", {{"upstream", name}}, number(stats.size.bytes));
+  page.counter("weir_deferred_tries_total", "Times one of them was sent.", {{"upstream", name}},
+               number(stats.tries));
+  const auto came_of = [&](const char* outcome, std::uint64_t count) {
+    page.counter("weir_deferred_total",
+                 "Requests that were kept, that found no room, and what became of them.",
+                 {{"upstream", name}, {"outcome", outcome}}, number(count));
+  };
+  came_of("kept", stats.put);
+  came_of("refused", stats.refused);
+  came_of("done", stats.done);
+  came_of("too_old", stats.too_old);
+  came_of("tried_too_often", stats.tried_too_often);
+  came_of("not_retryable", stats.not_retryable);
+  came_of("draining", stats.left);
+}
+
 void expose_memory(const admission::MemoryGuard& guard, observe::Exposition& page) {
   const admission::MemoryGuard::Stats stats = guard.stats();
   page.gauge("weir_memory_used_share", "Of the memory that the guard watches.", {}, stats.used_share());
@@ -89,6 +136,15 @@ void expose_flights(const observe::Labels& labels, const resilience::Singlefligh
              number(stats.flights));
   page.counter("weir_singleflight_joined_total", "Requests that waited for one under way.", labels,
                number(stats.joined));
+}
+
+void expose_log(const observe::LineLog::Stats& stats, observe::Exposition& page) {
+  page.counter("weir_access_log_lines_total", "Lines of the access log; dropped: there was no room.",
+               {{"result", "written"}}, number(stats.written));
+  page.counter("weir_access_log_lines_total", "Lines of the access log; dropped: there was no room.",
+               {{"result", "dropped"}}, number(stats.dropped));
+  page.counter("weir_access_log_failures_total",
+               "Writes that failed, and files that could not be opened anew.", {}, number(stats.failures));
 }
 
 // What stands before an upstream, as far as it is declared.
@@ -139,6 +195,7 @@ void expose_layers(const Upstream& upstream, observe::Exposition& page) {
 
 void expose_admission(const GatewayAdmission& admission, observe::Exposition& page) {
   expose_class(admission.all(), page);
+  if (const bounds::Budget* tiers = admission.tiers()) expose_tiers(*tiers, admission.tier_names(), page);
   if (const admission::MemoryGuard* memory = admission.memory()) expose_memory(*memory, page);
 }
 
@@ -155,7 +212,10 @@ void expose_gateway(const Gateway& gateway, observe::Exposition& page) {
   for (const auto& upstream : upstreams) {
     expose_targets(upstream->config().name, *upstream->targets().current(), page);
   }
+  for (const auto& upstream : upstreams) expose_limiter(*upstream, page);
+  for (const auto& upstream : upstreams) expose_deferral(*upstream, page);
   for (const auto& upstream : upstreams) expose_layers(*upstream, page);
+  if (const AccessLog* log = gateway.access_log()) expose_log(log->lines().stats(), page);
   for (const GatewayTable::Route& route : table->routes()) {
     if (!route.shadow) continue;
     for (const Shadow::Fate fate : Shadow::kFates) {
@@ -177,6 +237,8 @@ void expose_server(std::string_view listener, const http::Server::Stats& stats, 
   page.counter("weir_http_replies_total", "Replies sent whole.", labels, number(stats.replies));
   page.counter("weir_http_replies_cut_off_total", "Replies begun and not ended.", labels,
                number(stats.replies_cut_off));
+  page.counter("weir_http_upgrades_total", "Connections that speak another protocol since.", labels,
+               number(stats.upgrades));
   page.counter("weir_http_accept_pauses_total", "Pauses of accepting for want of descriptors or memory.",
                labels, number(stats.accept_pauses));
   for (std::size_t i = 1; i < http::kRefusals; ++i) {  // 0 is none
@@ -184,6 +246,12 @@ void expose_server(std::string_view listener, const http::Server::Stats& stats, 
                  {{"listener", std::string(listener)},
                   {"reason", std::string(http::facts(static_cast<http::Refusal>(i)).label)}},
                  number(stats.refusals[i]));
+  }
+  for (std::size_t i = 0; i < http::kTlsOutcomes; ++i) {
+    page.counter("weir_tls_handshakes_total", "TLS handshakes by what became of them.",
+                 {{"listener", std::string(listener)},
+                  {"result", std::string(http::to_string(static_cast<http::TlsOutcome>(i)))}},
+                 number(stats.tls[i]));
   }
 }
 

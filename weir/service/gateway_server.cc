@@ -25,12 +25,14 @@
 #include "weir/service/descriptors.h"
 #include "weir/service/endpoint.h"
 #include "weir/service/footprint.h"
+#include "weir/service/foreseen_rows.h"
 #include "weir/service/gateway.h"
 #include "weir/service/gateway_metrics.h"
 #include "weir/service/reload.h"
 #include "weir/service/server_options.h"
 #include "weir/service/target_addresses.h"
 #include "weir/service/target_pages.h"
+#include "weir/service/tls_setup.h"
 
 namespace weir::service {
 namespace {
@@ -39,9 +41,9 @@ constexpr int kExitUsage = 2;
 constexpr int kExitInterrupted = 130;
 // Scrapers and people; each connection costs a descriptor and some kilobytes.
 constexpr std::uint64_t kAdminConnections = 64;
-// Three listeners, the signals, a reload by one, the watch on memory, and the
-// caller's own.
-constexpr std::uint64_t kServeTasks = 7;
+// Three listeners, the signals, a reload by one, the watch on memory, the access log,
+// and the caller's own.
+constexpr std::uint64_t kServeTasks = 8;
 
 std::uint64_t total_inflight(const GatewayConfig& config) {
   std::uint64_t total = 0;
@@ -59,7 +61,7 @@ class GatewayRun {
         tasks_(ledger_, {.name = "gateway-tasks",
                          .limit = kServeTasks + Upstream::kTasks * config.upstreams.size(),
                          .because = "three listeners, the signals, a reload by one, the watch on memory, "
-                                    "what runs beside, three for each upstream"}),
+                                    "the access log, what runs beside, four for each upstream"}),
         admin_({.service = config.service,
                 .ledger = ledger_,
                 .expose = [this](observe::Exposition& page) { expose(page); },
@@ -72,11 +74,13 @@ class GatewayRun {
                         {.name = "admin-connections",
                          .connections = kAdminConnections,
                          .because = "scrapers and people",
-                         .each = connection_bytes({})},
+                         .each = connection_bytes(ServerConfig{})},
                         {}, admin_),
         reloader_(config,
                   {.load = options.load ? std::function<Parsed()>([this] { return load(); }) : nullptr,
+                   .prove = [this](const GatewayConfig& to) { return prove_after(to); },
                    .apply = [this](const GatewayConfig& to) { return apply(to); },
+                   .renew = [this](const GatewayConfig& to) { return renew(to); },
                    .announce = options.announce}),
         drain_deadline_(config.drain.deadline.count()),
         readiness_delay_(config.drain.readiness_delay.count()) {}
@@ -85,7 +89,8 @@ class GatewayRun {
   int exit_code() const { return exit_code_; }
 
  private:
-  bool open(Endpoint& endpoint, const HostPort& place);
+  bool open(Endpoint& endpoint, const HostPort& place, const net::TlsServerContext* tls = nullptr);
+  bool open_public();
   bool open_all();
   bool open_demo();
   std::expected<TargetAddresses, std::vector<std::string>> resolve(const GatewayConfig& config) const;
@@ -98,8 +103,11 @@ class GatewayRun {
   // What the bounds allow at worst against what the machine has.
   bounds::Proof proof() const;
   bool fits_the_machine();
+  Reloader::Fit prove_after(const GatewayConfig& to) const;
+  void declare_shared_costs(const GatewayConfig& config);
   core::task<> reload_on_signal(core::SignalSet& hangups);
   std::expected<void, std::string> apply(const GatewayConfig& to);
+  ReloadResult renew(const GatewayConfig& to);
   Duration drain_deadline() const { return Duration(drain_deadline_.load(std::memory_order_relaxed)); }
   Duration readiness_delay() const { return Duration(readiness_delay_.load(std::memory_order_relaxed)); }
   void expose(observe::Exposition& page) const;
@@ -121,6 +129,7 @@ class GatewayRun {
   DemoUpstream demo_;
   std::optional<Endpoint> demo_endpoint_;
   std::optional<Gateway> gateway_;
+  std::unique_ptr<net::TlsServerContext> tls_;  // null: clear text only
   std::optional<Endpoint> public_endpoint_;
   // Released when the public endpoint has let its last connection go.
   core::Semaphore served_{{.units = 1, .waiters_max = 1}};
@@ -130,15 +139,16 @@ class GatewayRun {
   std::optional<core::Context> public_context_;
   std::optional<core::Context> drain_context_;
   std::optional<core::Context> serving_context_;
-  std::vector<std::unique_ptr<bounds::Ledger::Cost>> costs_;
+  std::optional<bounds::Ledger::Cost> process_cost_;
+  std::vector<std::unique_ptr<bounds::Ledger::Cost>> shared_costs_;  // of caches and the like
   // Where the targets are of what load() has read last; of who reloads.
   std::optional<std::expected<TargetAddresses, std::vector<std::string>>> reloaded_;
   testing::FaultInjector faults_;  // after the points that it knows
 };
 
-bool GatewayRun::open(Endpoint& endpoint, const HostPort& place) {
+bool GatewayRun::open(Endpoint& endpoint, const HostPort& place, const net::TlsServerContext* tls) {
   const auto address = net::resolve(place.host, place.port);
-  const Result<> opened = address ? endpoint.open(*address) : std::unexpected(address.error());
+  const Result<> opened = address ? endpoint.open(*address, tls) : std::unexpected(address.error());
   if (opened) return true;
   options_.announce(fmt::format("error: cannot listen on {}: {}", place.text(), opened.error().message()));
   return false;
@@ -168,24 +178,59 @@ bool GatewayRun::open_all() {
     return false;
   }
   gateway_.emplace(config_, *addresses, ledger_, runtime_.processors());
+  if (AccessLog* log = gateway_->access_log()) {
+    if (const Result<> opened = log->lines().open(); !opened) {
+      options_.announce(
+          fmt::format("error: access log {}: {}", config_.access_log->path, opened.error().message()));
+      return false;
+    }
+  }
   faults_.add(gateway_->forward_point());
   faults_.add(demo_.answer_point());
+  http::Server::Options server = server_options(config_.server);
+  if (config_.tls) server.tls_handshake_timeout = config_.tls->handshake_timeout;
   public_endpoint_.emplace(ledger_,
                            EndpointOptions{.name = "connections",
                                            .connections = config_.server.connections,
                                            .because = "server.connections",
-                                           .each = connection_bytes(config_.server)},
-                           server_options(config_.server), *gateway_);
-  return open(*public_endpoint_, config_.listen) && open(admin_endpoint_, config_.admin);
+                                           .each = connection_bytes(config_)},
+                           server, *gateway_);
+  return open_public() && open(admin_endpoint_, config_.admin);
+}
+
+bool GatewayRun::open_public() {
+  if (!config_.tls) return open(*public_endpoint_, config_.listen);
+  auto loaded = net::TlsServerContext::load(tls_options(*config_.tls));
+  if (!loaded) {
+    options_.announce(fmt::format("error: tls: {}", loaded.error().text()));
+    return false;
+  }
+  tls_ = std::move(*loaded);
+  if (!config_.tls->listen) return open(*public_endpoint_, config_.listen, tls_.get());
+  return open(*public_endpoint_, config_.listen) && open(*public_endpoint_, *config_.tls->listen, tls_.get());
+}
+
+// Beside the tasks: it reads files.
+ReloadResult GatewayRun::renew(const GatewayConfig& to) {
+  if (tls_ != nullptr && to.tls) {
+    if (const auto renewed = tls_->reload(tls_options(*to.tls)); !renewed) {
+      return {.ok = false, .text = "tls: " + renewed.error().text() + "; what was read before stays\n"};
+    }
+  }
+  std::string faults = gateway_->renew_tls();
+  if (!faults.empty()) return {.ok = false, .text = std::move(faults)};
+  return {.ok = true, .text = tls_ != nullptr ? "tls: certificates were read again\n" : ""};
 }
 
 void GatewayRun::announce_addresses() const {
-  options_.announce(
-      fmt::format("{} listens on http://{}", config_.service, public_endpoint_->local().to_string()));
+  for (const Endpoint::Local& local : public_endpoint_->locals()) {
+    options_.announce(fmt::format("{} listens on {}", config_.service, local.url()));
+  }
   const auto table = gateway_->table();
   for (const auto& upstream : table->upstreams()) {
     for (const TargetSet::Entry& entry : upstream->targets().current()->entries) {
-      options_.announce(fmt::format("  upstream {} at http://{}{}", upstream->config().name,
+      options_.announce(fmt::format("  upstream {} at {}://{}{}", upstream->config().name,
+                                    entry.target->url().tls ? "https" : "http",
                                     entry.target->client().upstream().to_string(),
                                     entry.target->url().embedded_demo ? " (embedded demo)" : ""));
     }
@@ -214,6 +259,9 @@ core::task<> GatewayRun::run(core::Scope& root) {
   (void)co_await core::with_scope(
       root.context(), [&](core::Scope& scope) { return serve_until_told(scope, *signals, *hangups); },
       core::OnError::run_all);
+  if (const std::uint64_t left = gateway_->deferred_left(); left > 0) {
+    options_.announce(fmt::format("gave up {} deferred request{}", left, left == 1 ? "" : "s"));
+  }
 }
 
 core::task<> GatewayRun::serve_until_told(core::Scope& scope, core::SignalSet& signals,
@@ -270,6 +318,7 @@ core::task<> GatewayRun::drain() {
     options_.announce(open == 1 ? "cut off 1 connection that was not done"
                                 : fmt::format("cut off {} connections that were not done", open));
   }
+  co_await gateway_->finish_deferred(*drain_context_);
 }
 
 core::task<> GatewayRun::interrupt_on_signal(core::SignalSet& signals) {
@@ -279,19 +328,33 @@ core::task<> GatewayRun::interrupt_on_signal(core::SignalSet& signals) {
 }
 
 bounds::Proof GatewayRun::proof() const {
-  std::vector<bounds::Row> rows = ledger_.snapshot();
-  for (bounds::Row& row : rows) {
-    // A limit that a limiter moves may come to be the most it may be.
-    if (row.name == "inflight") row.limit = std::max<std::uint64_t>(row.limit, config_.inflight.limit);
+  return bounds::prove(ledger_.snapshot(), ledger_.costs(), bounds::Machine::read());
+}
+
+void GatewayRun::declare_shared_costs(const GatewayConfig& config) {
+  shared_costs_.clear();
+  for (bounds::CostRow& cost : shared_costs(config)) {
+    shared_costs_.push_back(std::make_unique<bounds::Ledger::Cost>(ledger_, std::move(cost)));
   }
-  return bounds::prove(rows, ledger_.costs(), bounds::Machine::read());
+}
+
+// As at the start, before anything is changed. What has no address is refused by apply().
+Reloader::Fit GatewayRun::prove_after(const GatewayConfig& to) const {
+  if (!*reloaded_) return {};
+  std::vector<bounds::CostRow> costs = shared_costs(to);
+  for (bounds::CostRow& cost : ledger_.costs()) {
+    if (cost.name == "process") costs.push_back(std::move(cost));
+  }
+  const bounds::Proof proof =
+      bounds::prove(rows_after(ledger_.snapshot(), to, **reloaded_), costs, bounds::Machine::read());
+  if (proof.fits()) return {};
+  return {.ok = options_.over_budget,
+          .text = options_.over_budget ? proof.warning("It was loaded") : proof.refusal("refused to load")};
 }
 
 bool GatewayRun::fits_the_machine() {
-  for (bounds::CostRow& cost : shared_costs(config_)) {
-    costs_.push_back(std::make_unique<bounds::Ledger::Cost>(ledger_, std::move(cost)));
-  }
-  costs_.push_back(std::make_unique<bounds::Ledger::Cost>(ledger_, process_cost(runtime_.processors())));
+  declare_shared_costs(config_);
+  process_cost_.emplace(ledger_, process_cost(runtime_.processors()));
   const bounds::Proof proof = this->proof();
   const auto announce_lines = [this](std::string_view text) {
     while (!text.empty()) {
@@ -307,7 +370,10 @@ bool GatewayRun::fits_the_machine() {
 }
 
 core::task<> GatewayRun::reload_on_signal(core::SignalSet& hangups) {
-  while (co_await hangups.next(*serving_context_)) (void)co_await reloader_.reload(*serving_context_);
+  while (co_await hangups.next(*serving_context_)) {
+    if (AccessLog* log = gateway_->access_log()) log->lines().reopen();
+    (void)co_await reloader_.reload(*serving_context_);
+  }
 }
 
 // On a thread where it may block: names are resolved here as well.
@@ -324,6 +390,7 @@ std::expected<void, std::string> GatewayRun::apply(const GatewayConfig& to) {
   if (!*reloaded_) return std::unexpected(fmt::format("{}\n", fmt::join(reloaded_->error(), "\n")));
   if (const auto applied = gateway_->apply(to, **reloaded_); !applied)
     return std::unexpected(applied.error() + '\n');
+  declare_shared_costs(to);
   public_endpoint_->resize(to.server.connections);
   drain_deadline_.store(to.drain.deadline.count(), std::memory_order_relaxed);
   readiness_delay_.store(to.drain.readiness_delay.count(), std::memory_order_relaxed);
@@ -336,6 +403,7 @@ void GatewayRun::expose(observe::Exposition& page) const {
   expose_server("admin", admin_endpoint_.server().stats(), page);
   expose_runtime(runtime_.stats(), page);
   reloader_.expose(page);
+  if (tls_ != nullptr) expose_certificates(*tls_, page);
 }
 
 std::string GatewayRun::overview() const {
@@ -350,7 +418,9 @@ std::string GatewayRun::overview() const {
     append_html_text(route.to(), html);
     html += "</td></tr>\n";
   }
-  html += "</tbody></table></div>\n<p>Served on http://" + public_endpoint_->local().to_string() + "</p>\n";
+  html += "</tbody></table></div>\n";
+  for (const Endpoint::Local& local : public_endpoint_->locals())
+    html += "<p>Served on " + local.url() + "</p>\n";
   return html;
 }
 

@@ -9,13 +9,18 @@ std::string_view to_string(Outcome outcome) {
     case Outcome::refused_tenant: return "refused_tenant";
     case Outcome::refused_caller: return "refused_caller";
     case Outcome::refused_memory: return "refused_memory";
+    case Outcome::refused_tier: return "refused_tier";
     case Outcome::refused_inflight: return "refused_inflight";
     case Outcome::refused_upstream: return "refused_upstream";
+    case Outcome::refused_websockets: return "refused_websockets";
     case Outcome::refused_breaker: return "refused_breaker";
     case Outcome::refused_throttle: return "refused_throttle";
+    case Outcome::upgraded: return "upgraded";
     case Outcome::cached: return "cached";
     case Outcome::joined: return "joined";
     case Outcome::stale: return "stale";
+    case Outcome::deferred: return "deferred";
+    case Outcome::ticket: return "ticket";
     case Outcome::fallback: return "fallback";
     case Outcome::upstream_refused: return "upstream_refused";
     case Outcome::upstream_unreachable: return "upstream_unreachable";

@@ -19,13 +19,18 @@ enum class Outcome : std::uint8_t {
   refused_tenant,        // 429
   refused_caller,        // 429
   refused_memory,        // 503: memory runs short
+  refused_tier,          // 503: its tier's part
   refused_inflight,      // 503
   refused_upstream,      // 503: the upstream's own bound
+  refused_websockets,    // 503: as many WebSockets are passed through as may be
   refused_breaker,       // 503: the upstream fails and is not asked
   refused_throttle,      // 503: the upstream refuses such requests and is not asked
+  upgraded,              // a WebSocket was passed through, and has ended
   cached,                // answered from the cache
   joined,                // answered with what another request has fetched just now
   stale,                 // answered from the cache with what is no longer fresh
+  deferred,              // 202: kept, to be sent later
+  ticket,                // asked what became of one of these
   fallback,              // answered with what is declared for when there is no reply
   upstream_refused,      // 502: it does not accept connections
   upstream_unreachable,  // 502: it could not be reached in time to connect, or at all

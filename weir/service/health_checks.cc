@@ -22,6 +22,7 @@ constexpr Duration kLook = 250ms;
 constexpr Duration kPause = 10ms;
 
 core::task<Result<int>> status_of(core::Context& context, const Target& target, const HealthConfig& config) {
+  if (!target.can_speak()) co_return fail(ErrorKind::internal, Reason::certificate, "tls files");
   core::Context own(context, saturating_add(core::now(), config.timeout));
   http::Client::Options options = target.client().options();
   options.pool.connections_max = 1;

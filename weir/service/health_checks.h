@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 
 #include "weir/bounds/bound.h"
 #include "weir/core/context.h"
@@ -9,6 +10,9 @@
 #include "weir/service/targets.h"
 
 namespace weir::service {
+
+// Targets of one upstream that are checked at once.
+constexpr std::uint32_t kChecksMax = 16;
 
 // Until `context` ends: checks each target of what is then the current set, as that
 // says, under a permit of `*bound` for each check. Null: nothing is checked. Each check

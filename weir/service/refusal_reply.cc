@@ -46,6 +46,7 @@ core::task<void> send_refusal(http::Exchange& exchange, RefusalReply reply) {
   }
   head.status = reply.status;
   head.headers.add("Content-Type", "application/json");
+  if (!exchange.id().empty()) head.headers.add(http::kRequestIdField, exchange.id());
   if (!reply.bound.empty()) head.headers.add("Weir-Bound", reply.bound);
   if (reply.retry_after > Duration::zero()) {
     head.headers.add("Retry-After", std::to_string(whole_seconds(reply.retry_after)));

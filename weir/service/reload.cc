@@ -24,6 +24,12 @@ core::task<ReloadResult> Reloader::reload(core::Context& context) {
       co_await core::blocking(reading_, context, [this] { return options_.load(); });
   if (!parsed) co_return refused(fmt::format("not read: {}\n", parsed.error().message()));
   ReloadResult result = take(*parsed);
+  if (result.ok && options_.renew) {
+    const Result<ReloadResult> renewed =
+        co_await core::blocking(reading_, context, [&] { return options_.renew(running_); });
+    result.ok = renewed && renewed->ok;
+    result.text += renewed ? renewed->text : fmt::format("not read: {}\n", renewed.error().message());
+  }
   note(result);
   co_return result;
 }
@@ -39,10 +45,12 @@ ReloadResult Reloader::take(const Parsed& parsed) {
   }
   if (!stuck.empty())
     return refused(stuck + "nothing is changed: these cannot change while the gateway runs\n");
+  const Fit fit = options_.prove ? options_.prove(parsed->config) : Fit{};
+  if (!fit.ok) return refused(warnings + fit.text + "nothing is changed\n");
   if (const auto applied = options_.apply(parsed->config); !applied)
     return refused(warnings + applied.error() + "nothing is changed\n");
   running_ = parsed->config;
-  return {.ok = true, .text = warnings + to_text(changes)};
+  return {.ok = true, .text = warnings + fit.text + to_text(changes)};
 }
 
 void Reloader::note(const ReloadResult& result) {

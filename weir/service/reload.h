@@ -3,9 +3,9 @@
 //   Reloader reloader(config, {.load = load, .apply = apply, .announce = print});
 //   const ReloadResult result = co_await reloader.reload(ctx);   // on SIGHUP, POST /-/reload
 //
-// A file with a mistake, or one that changes what cannot change while the gateway
-// runs, changes nothing; which, and what would have changed, is in the result and is
-// announced.
+// A file with a mistake, one that allows more than the machine has, and one that changes
+// what cannot change while the gateway runs, changes nothing; which, and what would have changed, is in the
+// result and is announced.
 //
 // reload() is called by tasks, one at a time goes through; the rest from any thread.
 #pragma once
@@ -33,13 +33,22 @@ struct ReloadResult {
 
 class Reloader {
  public:
+  struct Fit {
+    bool ok = true;
+    std::string text = {};  // what is too much, and what to lower, or a warning of it; lines
+  };
   struct Options {
     // The configuration as it stands in the files now. Blocks; on a thread of its own.
     // Empty: there is none to read again.
     std::function<Parsed()> load;
+    // What it allows at worst against what the machine has. Empty: it is not asked.
+    std::function<Fit(const GatewayConfig&)> prove = {};
     // Makes it so; what may change has been looked at. Error: why it cannot be now, as
     // lines; nothing has changed then.
     std::function<std::expected<void, std::string>(const GatewayConfig&)> apply;
+    // Reads again what the configuration names, which may have changed without it:
+    // certificates. Lines for people. Blocks; on a thread of its own. Empty: nothing.
+    std::function<ReloadResult(const GatewayConfig&)> renew;
     std::function<void(std::string_view line)> announce;
   };
 

@@ -23,6 +23,7 @@ enum class KeyKind : std::uint8_t {
   rate,      // "1MiB/s"; its range is in bytes a second
   decimal,   // "0.5"; its range is in millionths
   text,      // its range is its length in bytes
+  texts,     // a list of them; its range is their number
 };
 
 struct KeySpec {

@@ -68,6 +68,7 @@ inline std::string document_kind(KeyKind kind) {
     case KeyKind::rate: return "rate";
     case KeyKind::decimal: return "decimal";
     case KeyKind::text: return "text";
+    case KeyKind::texts: return "list of texts";
   }
   return "";
 }
@@ -76,7 +77,8 @@ inline std::string document_range(const KeySpec& key) {
   if (key.kind == KeyKind::section) return "";
   std::string words = value_text(key.kind, key.min) + " to " + value_text(key.kind, key.max);
   if (key.kind == KeyKind::text) words += " bytes";
-  if (key.kind == KeyKind::names || key.kind == KeyKind::list) words += " entries";
+  if (key.kind == KeyKind::names || key.kind == KeyKind::list || key.kind == KeyKind::texts)
+    words += " entries";
   return words;
 }
 

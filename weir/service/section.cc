@@ -38,6 +38,7 @@ std::string_view kind_of(KeyKind kind) {
     case KeyKind::rate: return "bytes a second";
     case KeyKind::decimal: return "a number";
     case KeyKind::text: return "text";
+    case KeyKind::texts: return "a list";
   }
   return "";
 }
@@ -268,6 +269,28 @@ bool Section::check_count(const KeySpec& known, std::string_view key, const Yaml
                                   fmt::format("at most {}", known.max)});
   }
   return false;
+}
+
+std::vector<Section::Item> Section::items(std::string_view key) const {
+  std::vector<Item> found;
+  const KeySpec& known = spec(key);
+  const YamlNode* node = find(key);
+  if (node == nullptr) return found;
+  if (node->kind != YamlNode::Kind::list) {
+    findings_->error(node->place, wrong_kind(known, name_of(key), key, *node));
+    return found;
+  }
+  if (!check_count(known, key, *node, node->children.size())) return found;
+  for (const YamlNode& entry : node->children) {
+    if (entry.kind == YamlNode::Kind::scalar) {
+      found.push_back({entry.text, entry.place});
+    } else if (entry.kind != YamlNode::Kind::broken) {
+      findings_->error(entry.place,
+                       {fmt::format("an entry of {} must be text, is {}", name_of(key), kind_of(entry)),
+                        fmt::format("for example {}: {}", key, known.example)});
+    }
+  }
+  return found;
 }
 
 std::vector<NamedSection> Section::sections(std::string_view key) const {

@@ -60,6 +60,13 @@ class Section {
   Given read(std::string_view key, Bytes& out) const;
   Given read(std::string_view key, std::string& out) const;
 
+  // The entries of a key of kind texts; empty where it is absent or wrong as a whole.
+  struct Item {
+    std::string text;
+    Place place;
+  };
+  std::vector<Item> items(std::string_view key) const;
+
   // nullopt where the key is absent or its value is no map.
   std::optional<Section> section(std::string_view key) const;
 

@@ -10,6 +10,7 @@ http::Server::Options server_options(const ServerConfig& config) {
                      .body = config.body_bytes};
   options.header_timeout = config.header_timeout;
   options.idle_timeout = config.idle_timeout;
+  options.proxy_from = config.proxy_protocol;
   return options;
 }
 

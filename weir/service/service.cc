@@ -91,7 +91,7 @@ class ServiceRun {
                             EndpointOptions{.name = "admin-connections",
                                             .connections = kAdminConnections,
                                             .because = "scrapers and people",
-                                            .each = connection_bytes({})},
+                                            .each = connection_bytes(ServerConfig{})},
                             http::Server::Options{}, admin_);
   }
 

@@ -60,10 +60,11 @@ std::expected<GatewayConfig, std::string> check_options(const Service::Options& 
                   "inflight.limit: how many requests may be inside at once has no default");
   mistakes.unless(inflight.queue.depth == 0 || inflight.queue.wait > Duration::zero(),
                   "inflight.queue.wait: a queue that nobody waits in");
-  mistakes.unless(inflight.min >= 1 && inflight.min <= std::max(inflight.limit, 1u),
+  mistakes.unless(inflight.limiter.min >= 1 && inflight.limiter.min <= std::max(inflight.limit, 1u),
                   "inflight.min: from 1 to the limit");
-  mistakes.unless(is_one_of(inflight.limiter, {"fixed", "queue_delay", "gradient2", "vegas", "aimd"}),
-                  "inflight.limiter: fixed, queue_delay, gradient2, vegas or aimd");
+  mistakes.unless(
+      is_one_of(inflight.limiter.algorithm, {"fixed", "queue_delay", "gradient2", "vegas", "aimd"}),
+      "inflight.limiter: fixed, queue_delay, gradient2, vegas or aimd");
   mistakes.unless(is_one_of(inflight.queue.order, {"fifo", "codel", "priority", "fair"}),
                   "inflight.queue.order: fifo, codel, priority or fair");
   mistakes.unless(config.server.connections > 0, "server.connections: at least 1");

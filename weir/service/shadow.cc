@@ -25,12 +25,18 @@ std::string_view to_string(Shadow::Fate fate) {
   return "unknown";
 }
 
+bounds::Row Shadow::declared_row(const std::string& name, const ShadowConfig& config) {
+  return {.name = "shadow:" + name,
+          .limit = config.inflight,
+          .each = Bytes{config.body_bytes.count + upstream_request_bytes().count}};
+}
+
 Shadow::Shadow(bounds::Ledger& ledger, std::string name, const ShadowConfig& config)
     : name_(std::move(name)),
       bound_(ledger, {.name = "shadow:" + name_,
                       .limit = config.inflight,
                       .because = "copies of requests whose replies nobody gets",
-                      .each = Bytes{config.body_bytes.count + upstream_request_bytes().count}}),
+                      .each = declared_row(name_, config).each}),
       rate_(rate_of(config)),
       share_(config.share),
       body_bytes_(config.body_bytes.count) {}

@@ -62,6 +62,9 @@ class Shadow {
   // As `to` says from now on.
   void apply(const ShadowConfig& to);
 
+  // What its row of the ledger will declare.
+  static bounds::Row declared_row(const std::string& name, const ShadowConfig& config);
+
  private:
   const std::string name_;
   bounds::Bound bound_;

@@ -32,6 +32,9 @@ class Target {
   const UpstreamUrl& url() const { return url_; }
   // As the file writes it: "http://10.0.0.7:9001".
   const std::string& name() const { return name_; }
+  // Never in clear text what is meant for TLS, whose files may have gone since they
+  // were checked.
+  bool can_speak() const { return !url_.tls || client_.options().tls != nullptr; }
   http::Client& client() { return client_; }
   const http::Client& client() const { return client_; }
   OutlierRecord& outliers() { return outliers_; }

@@ -4,6 +4,7 @@
 #include <random>
 
 #include "weir/core/runtime.h"
+#include "weir/service/tls_setup.h"
 
 namespace weir::service {
 namespace {
@@ -18,14 +19,19 @@ http::ClientProtocol protocol_of(UpstreamProtocol protocol) {
 }
 
 // The one place where it is said how a target is connected to.
-http::Client::Options client_options(const UpstreamConfig& config, const TargetConfig& target) {
+http::Client::Options client_options(const UpstreamConfig& config, const TargetConfig& target,
+                                     net::TlsClientContext* tls) {
   const auto targets = static_cast<std::uint32_t>(config.targets.size());
+  const std::string& own_name = config.tls.server_name;
+  const std::string& server_name = own_name.empty() ? target.url.address.host : own_name;
   const std::uint32_t most = target.inflight == 0 ? config.inflight : target.inflight;
   return {.pool = {.connections_max = most,
                    .idle_max = (config.connections.idle_max + targets - 1) / targets,
                    .idle_timeout = config.connections.idle_timeout,
                    .lifetime = config.connections.lifetime},
           .connect_timeout = config.connections.connect_timeout,
+          .tls = target.url.tls ? tls : nullptr,
+          .server_name = target.url.tls ? server_name : std::string(),
           .protocol = protocol_of(config.protocol),
           // Where it allows one stream on each, as many as over HTTP/1.
           .http2 = {.connections_max = most}};
@@ -41,7 +47,8 @@ std::shared_ptr<Target> find(const TargetSet* set, const UpstreamUrl& url,
                              const net::SocketAddress& address) {
   if (set == nullptr) return nullptr;
   const auto found = std::ranges::find_if(set->entries, [&](const TargetSet::Entry& entry) {
-    return entry.target->url() == url && entry.target->client().upstream() == address;
+    return entry.target->url() == url && entry.target->can_speak() &&
+           entry.target->client().upstream() == address;
   });
   return found == set->entries.end() ? nullptr : found->target;
 }
@@ -72,6 +79,9 @@ Targets::Targets(const UpstreamConfig& config, const TargetAddresses& addresses,
 
 std::shared_ptr<const TargetSet> Targets::make(const UpstreamConfig& config, const TargetAddresses& addresses,
                                                const TargetSet* before) {
+  if (!tls_ && has_tls_target(config)) {
+    if (auto loaded = net::TlsClientContext::load(tls_options(config))) tls_ = std::move(*loaded);
+  }
   auto set = std::make_shared<TargetSet>(TargetSet{.entries = {},
                                                    .balancer = Balancer(weights_of(config)),
                                                    .eject = config.eject,
@@ -80,7 +90,7 @@ std::shared_ptr<const TargetSet> Targets::make(const UpstreamConfig& config, con
                                                    .contract = config.contract});
   for (const TargetConfig& target : config.targets) {
     const net::SocketAddress& address = addresses.at(target.url);
-    const http::Client::Options options = client_options(config, target);
+    const http::Client::Options options = client_options(config, target, tls_.get());
     std::shared_ptr<Target> kept = find(before, target.url, address);
     if (kept) kept->client().resize_pool(options.pool.connections_max, options.pool.idle_max);
     if (kept && !config.health) kept->health().forget();
@@ -153,6 +163,15 @@ void Targets::tell(const TargetLease& lease, Target::Verdict verdict, TimePoint 
   const std::uint32_t in_a_row = target.outliers().failed();
   if (set.eject.consecutive_failures == 0 || in_a_row < set.eject.consecutive_failures) return;
   ejection_.eject(set.eject, set.for_ejection(), target.outliers(), EjectionCause::consecutive_failures, now);
+}
+
+std::string Targets::renew_tls() {
+  const auto set = set_.get();
+  if (!std::ranges::all_of(set->entries, [](const auto& entry) { return entry.target->can_speak(); }))
+    return "its files could not be read when it began: a restart reads them";
+  if (!tls_) return {};
+  const auto renewed = tls_->reload();
+  return renewed ? std::string() : renewed.error().text();
 }
 
 void Targets::sweep(TimePoint now) {

@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "weir/base/result.h"
+#include "weir/net/tls_client_context.h"
 #include "weir/resilience/backoff.h"
 #include "weir/service/balancer.h"
 #include "weir/service/ejection.h"
@@ -111,6 +112,9 @@ class Targets {
   // known of them and their connections, but where how those are kept has changed.
   void apply(const UpstreamConfig& to, const TargetAddresses& addresses);
 
+  // Reads the files of its TLS again. By who applies. Blocks. Empty: done, or there are none.
+  std::string renew_tls();
+
   // Closes idle connections that are past their time, and compares the targets.
   void sweep(TimePoint now);
 
@@ -127,6 +131,9 @@ class Targets {
   std::vector<std::unique_ptr<Dice>> dice_;  // one for each processor
   Ejection ejection_;
   ConnectionsConfig connections_;  // by apply() only
+  // One for all targets that have TLS; null: none had yet. What load_config() has
+  // looked at is there, unless it went since. By apply() only.
+  std::unique_ptr<net::TlsClientContext> tls_;
   Published<TargetSet> set_;
 };
 

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 
+#include "weir/admission/dependency_limiter.h"
 #include "weir/base/clock.h"
 #include "weir/base/result.h"
 #include "weir/bounds/bound.h"
@@ -25,6 +26,7 @@
 #include "weir/resilience/call.h"
 #include "weir/service/client_body.h"
 #include "weir/service/config.h"
+#include "weir/service/deferral.h"
 #include "weir/service/forwarding.h"
 #include "weir/service/gateway_stats.h"
 #include "weir/service/stored_reply.h"
@@ -42,7 +44,14 @@ class Upstream {
     core::Permit permit;
     http::ClientResponse response;
   };
+  // Whose request it is and how important, for the queue before it and for what the
+  // upstream says that it would refuse.
+  struct Asker {
+    std::uint32_t level = 0;
+    std::uint64_t flow = 0;
+  };
   struct Parts {
+    const std::optional<PriorityConfig>& priority;
     const Forwarding& forwarding;
     bounds::Ledger& ledger;
     testing::FaultPoint& forward_point;
@@ -62,6 +71,7 @@ class Upstream {
   const RouteStats& stats() const { return stats_; }
   const Targets& targets() const { return targets_; }
   resilience::DependencyStats policy_stats() const;
+  admission::DependencyLimiter::Stats limiter_stats() const { return limiter_.stats(); }
   // Of a cache or a singleflight; empty where there is neither.
   std::optional<resilience::PolicyStats> shared_stats() const;
 
@@ -75,7 +85,7 @@ class Upstream {
   // http::Client::send()'s.
   // `targets`: of targets(), those that are current or were when the request began.
   core::task<Result<Reply>> send(core::Context& context, const http::RequestHead& request, ClientBody& body,
-                                 std::shared_ptr<const TargetSet> targets);
+                                 std::shared_ptr<const TargetSet> targets, Asker asker);
   // The body of its reply has not come to its end, and that was the target's doing.
   void broke_off(const Reply& reply);
 
@@ -85,20 +95,27 @@ class Upstream {
   // reply that is not `whole`, or that another fetched and is not `for_all`, is of no
   // use: send(). `id`: of the request, above 0.
   core::task<Result<Found>> find(core::Context& context, std::string key, http::RequestHead request,
-                                 std::uint64_t id);
+                                 std::uint64_t id, Asker asker);
   // What is kept and young enough to be given where nothing better is to be had.
   std::optional<Found> find_stale(const std::string& key) const;
 
-  // What it does on its own until the context ends or it is retired: closes idle
-  // connections, compares and checks its targets, fetches what is shared. `tasks` has
-  // kTasks, the one that runs this included. `self` keeps it.
-  static constexpr std::uint32_t kTasks = 3;
+  // What is promised instead of done; null: nothing is.
+  Deferral* deferral() const { return deferral_.get(); }
+
+  // What it does on its own until the context ends or it is retired and what was
+  // deferred is done: closes idle connections, compares and checks its targets, fetches
+  // what is shared, sends what was deferred. `tasks` has kTasks, the one that runs this
+  // included. `self` keeps it.
+  static constexpr std::uint32_t kTasks = 4;
   static core::task<> keep(std::shared_ptr<Upstream> self, core::Context& context, core::Limit& tasks);
   // Nothing more comes to it: ends keep().
   void retire() { retired_.set(); }
 
+  // As Targets::renew_tls().
+  std::string renew_tls() { return targets_.renew_tls(); }
   // As Gateway::apply().
-  void apply(const UpstreamConfig& to, const TargetAddresses& addresses);
+  void apply(const UpstreamConfig& to, const TargetAddresses& addresses,
+             const std::optional<PriorityConfig>& priority);
 
  private:
   using Policy = resilience::Policy<Reply>;
@@ -123,17 +140,22 @@ class Upstream {
   core::task<> keep_up(core::Scope& scope, core::Limit& tasks);
   bounds::Bound* declare_checks(const UpstreamConfig& config);
   core::task<Result<StoredPointer>> load(core::Context& context, const http::RequestHead& request,
-                                         std::uint64_t id);
+                                         std::uint64_t id, Asker asker);
+  // One try of what was deferred.
+  core::task<Result<int>> send_stored(core::Context& context, const StoredRequest& request);
+  void apply_bound(const UpstreamConfig& to, const std::optional<PriorityConfig>& priority);
 
   const UpstreamConfig config_;
   const Forwarding& forwarding_;
   bounds::Ledger& ledger_;
   testing::FaultPoint& forward_point_;
-  const Bytes body_bytes_max_;  // of a shared reply
   // Relaxed: they order nothing.
+  std::atomic<std::uint64_t> body_bytes_max_;  // of a shared reply
+  std::atomic<Duration::rep> stale_max_;  // how old a kept one may be given in place of an error; 0: none
   std::atomic<Duration::rep> timeout_;
   std::atomic<Duration::rep> try_time_;
   bounds::Bound inflight_;
+  admission::DependencyLimiter limiter_;
   std::unique_ptr<bounds::Bound> hedges_;  // once hedges have been declared
   std::unique_ptr<bounds::Bound> checks_;  // once checks of health have been declared
   std::atomic<bounds::Bound*> checking_;   // the same; release, with the acquire of who checks
@@ -143,8 +165,10 @@ class Upstream {
   mutable std::mutex mutex_;        // guards the two below, held for a copy
   std::shared_ptr<Policy> policy_;  // replaced as a whole on a reload
   std::shared_ptr<const StaticConfig> fallback_;
-  UpstreamConfig applied_;          // by apply() only
-  std::unique_ptr<Shared> shared_;  // constant after construction
+  UpstreamConfig applied_;  // by apply() only, as what follows
+  std::optional<PriorityConfig> priority_;
+  std::unique_ptr<Shared> shared_;  // constant after construction, as what follows
+  std::unique_ptr<Deferral> deferral_;
 };
 
 }  // namespace weir::service

@@ -11,6 +11,18 @@
 
 namespace weir::service {
 
+// What moves a limit, in [min, limit].
+struct LimiterConfig {
+  // fixed (nothing), queue_delay, gradient2, vegas, aimd.
+  std::string algorithm = "fixed";
+  std::uint32_t min = 1;
+  std::uint32_t initial = 0;   // 0, by default: 20, between min and the limit
+  Duration objective = 100ms;  // of queue_delay, and of the gateway's own bound only: what a request may take
+
+  bool moves() const { return algorithm != "fixed"; }
+  bool operator==(const LimiterConfig&) const = default;
+};
+
 // What is spoken with an upstream.
 enum class UpstreamProtocol : std::uint8_t {
   http1,

@@ -40,14 +40,8 @@ void read_word(const Section& section, std::string_view key, std::span<const std
 
 bool is_alnum(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
-// The header's name in "header:Name".
 void read_priority(const Section& section, PriorityConfig& config, Diagnostics& findings) {
-  std::string key;
-  if (const Given given = section.read("key", key)) {
-    auto header = parse_header_key(section.name_of("key"), key);
-    if (header) config.header = std::move(*header);
-    if (!header) findings.error(given.place, std::move(header.error()));
-  }
+  read_header_key(section, config.header, findings);
   read_word(section, "default", kLevels, config.fallback, findings);
   for (const NamedSection& word : section.sections("classes")) {
     std::string level = "normal";
@@ -98,31 +92,55 @@ std::expected<std::string, Fault> parse_header_key(std::string_view name, std::s
                                               : std::string("write \"header:\" and a header's name")});
 }
 
-void read_limiter(const Section& inflight, InflightConfig& config, Diagnostics& findings) {
-  read_word(inflight, "limiter", kLimiters, config.limiter, findings);
-  const Given min = inflight.read("min", config.min);
-  const Given initial = inflight.read("initial", config.initial);
-  const Given objective = inflight.read("objective", config.objective);
-  const Given limit{.place = inflight.key_place("limit"), .known = config.limit > 0};
+std::vector<std::string> words_of(std::string_view text) {
+  static constexpr std::string_view kBetween = " \t,";
+  std::vector<std::string> words;
+  while (true) {
+    const std::size_t begin = text.find_first_not_of(kBetween);
+    if (begin == std::string_view::npos) return words;
+    text.remove_prefix(begin);
+    const std::size_t end = std::min(text.find_first_of(kBetween), text.size());
+    words.emplace_back(text.substr(0, end));
+    text.remove_prefix(end);
+  }
+}
+
+void read_header_key(const Section& section, std::string& header, Diagnostics& findings) {
+  std::string key;
+  const Given given = section.read("key", key);
+  if (!given) return;
+  auto parsed = parse_header_key(section.name_of("key"), key);
+  if (parsed) header = std::move(*parsed);
+  if (!parsed) findings.error(given.place, std::move(parsed.error()));
+}
+
+void read_limiter(const LimiterPlace& of, LimiterConfig& config, Diagnostics& findings) {
+  const Section& section = of.section;
+  read_word(section, of.word, kLimiters, config.algorithm, findings);
+  const Given min = section.read("min", config.min);
+  const Given initial = section.read("initial", config.initial);
+  const Given objective = of.has_objective ? section.read("objective", config.objective) : Given{};
   for (const auto& [key, given, value] :
        {std::tuple("min", min, config.min), std::tuple("initial", initial, config.initial)}) {
-    if (!given || !limit.known || value <= config.limit) continue;
-    findings.error(given.place, {fmt::format("{} is {}, more than the limit ({})", inflight.name_of(key),
-                                             value, findings.at(limit.place)),
-                                 fmt::format("at most {}", config.limit)});
+    if (!given || !of.limit || value <= of.limit_value) continue;
+    findings.error(given.place, {fmt::format("{} is {}, more than the limit ({})", section.name_of(key),
+                                             value, findings.at(of.limit.place)),
+                                 fmt::format("at most {}", of.limit_value)});
   }
   if (min && initial && config.initial < config.min) {
     findings.error(initial.place, {fmt::format("{} is {}, less than the least, {}",
-                                               inflight.name_of("initial"), config.initial, config.min),
-                                   fmt::format("from {} to {}", config.min, config.limit)});
+                                               section.name_of("initial"), config.initial, config.min),
+                                   fmt::format("from {} to {}", config.min, of.limit_value)});
   }
-  if (config.limiter == "fixed" && (min || initial || objective)) {
+  if (!config.moves() && (min || initial || objective)) {
     const Place place = (min ? min : initial ? initial : objective).place;
-    findings.warn(place, {"min, initial and objective have no effect where the limiter is fixed",
-                          "set limiter, for example queue_delay, or take them away"});
-  } else if (objective && config.limiter != "queue_delay") {
+    findings.warn(place,
+                  {fmt::format("{} have no effect where the {} is fixed",
+                               of.has_objective ? "min, initial and objective" : "min and initial", of.word),
+                   fmt::format("set {}, for example queue_delay, or take them away", of.word)});
+  } else if (objective && config.algorithm != "queue_delay") {
     findings.warn(objective.place, {fmt::format("{} has no effect with limiter {}",
-                                                inflight.name_of("objective"), config.limiter),
+                                                section.name_of("objective"), config.algorithm),
                                     "it is queue_delay's"});
   }
 }
@@ -141,23 +159,47 @@ void read_rate(const Section& rate, RateConfig& config, Diagnostics& findings) {
   if (!right) findings.error(rate.place(), {fmt::format("{}: {}", rate.name(), right.error())});
 }
 
+namespace {
+
+// One of bounds.tenant.overrides; false: it is not to be counted on.
+bool read_override(const Section& one, const TenantConfig& tenant, std::uint32_t most, TenantOverride& config,
+                   Diagnostics& findings) {
+  std::uint32_t inflight = 0;
+  const Given given = one.read("inflight", inflight);
+  if (given && most > 0 && inflight > most) {
+    findings.error(given.place,
+                   {fmt::format("{} is {}, more than the {} that bounds.inflight.limit lets in altogether",
+                                one.name_of("inflight"), inflight, most),
+                    fmt::format("at most {}", most)});
+    return false;
+  }
+  if (given) config.inflight = inflight;
+  const auto rate = one.section("rate");
+  if (rate) read_rate(*rate, config.rate.emplace(), findings);
+  if (rate && !tenant.rate) {
+    findings.error(rate->place(), {fmt::format("{} is there, and no rate for the others", rate->name()),
+                                   "declare bounds.tenant.rate, or take it away"});
+  }
+  if (!one.key_place("inflight") && !one.key_place("rate")) {
+    findings.error(one.place(), {fmt::format("{} changes nothing", one.name()),
+                                 "give it an inflight or a rate, or take it away"});
+  }
+  return (!given.place || given.known) && (!rate || config.rate->limit > 0);
+}
+
+}  // namespace
+
 void read_overrides(const Section& tenant, TenantConfig& config, std::uint32_t most, Diagnostics& findings) {
   for (const NamedSection& one : tenant.sections("overrides")) {
-    std::uint32_t inflight = 0;
-    const Given given = one.section.read("inflight", inflight);
-    if (!given) continue;
     if (one.name.size() > 256) {
       findings.error(one.section.place(),
                      {fmt::format("{} has a name of {} bytes", tenant.name_of("overrides"), one.name.size()),
                       "keys are at most 256 bytes long"});
-    } else if (most > 0 && inflight > most) {
-      findings.error(given.place,
-                     {fmt::format("{} is {}, more than the {} that bounds.inflight.limit lets in altogether",
-                                  one.section.name_of("inflight"), inflight, most),
-                      fmt::format("at most {}", most)});
-    } else {
-      config.overrides.emplace(one.name, inflight);
+      continue;
     }
+    TenantOverride numbers;
+    if (read_override(one.section, config, most, numbers, findings))
+      config.overrides.emplace(one.name, std::move(numbers));
   }
 }
 

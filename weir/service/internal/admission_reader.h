@@ -14,13 +14,26 @@ namespace weir::service::internal {
 // The header's name in "header:Name"; `name` is the key's.
 std::expected<std::string, Fault> parse_header_key(std::string_view name, std::string_view text);
 
-// RFC 9110, section 5.6.2: what a header's name and a method are.
+// The section's `key`, as that.
+void read_header_key(const Section& section, std::string& header, Diagnostics& findings);
+
+// A token of RFC 9110, section 5.6.2: a header's name, a method.
 bool is_token(std::string_view text);
 
-// Of bounds.inflight, whose limit has been read.
-void read_limiter(const Section& inflight, InflightConfig& config, Diagnostics& findings);
+// The words of a text, with blanks and commas between them.
+std::vector<std::string> words_of(std::string_view text);
 
-// Of its queue.
+// What moves a limit that has been read.
+struct LimiterPlace {
+  const Section& section;
+  std::string_view word;  // the key of the algorithm
+  bool has_objective;     // among the keys
+  Given limit;
+  std::uint32_t limit_value;
+};
+void read_limiter(const LimiterPlace& of, LimiterConfig& config, Diagnostics& findings);
+
+// Of a queue.
 void read_order(const Section& queue, QueueConfig& config, Diagnostics& findings);
 
 void read_rate(const Section& rate, RateConfig& config, Diagnostics& findings);

@@ -6,10 +6,13 @@
 #include <utility>
 
 #include "weir/service/internal/admission_reader.h"
+#include "weir/service/internal/edge_reader.h"
 #include "weir/service/internal/keys.h"
 #include "weir/service/internal/route_reader.h"
 #include "weir/service/internal/rules.h"
 #include "weir/service/internal/target_reader.h"
+#include "weir/service/internal/tier_reader.h"
+#include "weir/service/internal/tls_reader.h"
 #include "weir/service/internal/upstream_reader.h"
 #include "weir/service/section.h"
 #include "weir/service/text.h"
@@ -26,7 +29,6 @@ class Reader {
  private:
   void read_bounds(const Section& bounds);
   void read_tenant(const Section& section);
-  void read_key(const Section& section, std::string& header);
   void read_upstream(const NamedSection& named);
   void read_server(const Section& section);
   Given refuse(Given given, std::string_view name, Fault fault);
@@ -55,6 +57,7 @@ GatewayConfig Reader::read() {
   }
   draft_.listen = read_address(top, "listen", config.listen);
   draft_.admin = read_address(top, "admin", config.admin);
+  read_tls(top, config, findings_);
   if (const auto bounds = top.section("bounds")) read_bounds(*bounds);
   const auto upstreams = top.sections("upstreams");
   for (const NamedSection& upstream : upstreams) read_upstream(upstream);
@@ -63,6 +66,7 @@ GatewayConfig Reader::read() {
     draft_.routes.push_back(read_route(route.section, config.routes.emplace_back(), findings_));
   }
   if (const auto server = top.section("server")) read_server(*server);
+  read_access_log(top, config, findings_);
   if (const auto drain = top.section("drain")) {
     drain->read("deadline", config.drain.deadline);
     drain->read("readiness_delay", config.drain.readiness_delay);
@@ -110,37 +114,33 @@ void Reader::read_bounds(const Section& bounds) {
       draft_.queue_wait = queue->read("wait", config.queue.wait);
       read_order(*queue, config.queue, findings_);
     }
-    read_limiter(*inflight, config, findings_);
+    read_limiter({*inflight, "limiter", true, draft_.inflight, config.limit}, config.limiter, findings_);
     read_because(*inflight, config.because);
   }
   read_importance(bounds, draft_.config, findings_);
   if (const auto caller = bounds.section("caller")) {
     CallerConfig& config = draft_.config.caller.emplace();
-    read_key(*caller, config.header);
+    read_header_key(*caller, config.header, findings_);
     if (const auto rate = caller->section("rate")) read_rate(*rate, config.rate, findings_);
     caller->read("keys_max", config.keys_max);
     read_because(*caller, config.because);
   }
   if (const auto tenant = bounds.section("tenant")) read_tenant(*tenant);
+  if (const auto tiers = bounds.section("tiers")) {
+    TiersConfig& config = draft_.config.tiers.emplace();
+    read_tiers(*tiers, config, findings_);
+    read_because(*tiers, config.because);
+  }
 }
 
 void Reader::read_tenant(const Section& section) {
   TenantConfig& config = draft_.config.tenant.emplace();
-  read_key(section, config.header);
+  read_header_key(section, config.header, findings_);
   if (const auto rate = section.section("rate")) read_rate(*rate, config.rate.emplace(), findings_);
   draft_.tenant_inflight = section.read("inflight", config.inflight);
   draft_.keys_max = section.read("keys_max", config.keys_max);
   read_overrides(section, config, draft_.inflight ? draft_.config.inflight.limit : 0, findings_);
   read_because(section, config.because);
-}
-
-void Reader::read_key(const Section& section, std::string& header) {
-  std::string key;
-  const Given given = section.read("key", key);
-  if (!given) return;
-  auto parsed = parse_header_key(section.name_of("key"), key);
-  if (parsed) header = std::move(*parsed);
-  if (!parsed) findings_.error(given.place, std::move(parsed.error()));
 }
 
 void Reader::read_upstream(const NamedSection& named) {
@@ -160,6 +160,7 @@ void Reader::read_upstream(const NamedSection& named) {
     places.connect_timeout = connections->read("connect_timeout", config.connections.connect_timeout);
     connections->read("lifetime", config.connections.lifetime);
   }
+  read_upstream_tls(section, config, findings_);
   read_layers(section, config, findings_);
   read_because(section, config.because);
 }
@@ -173,6 +174,7 @@ void Reader::read_server(const Section& section) {
   section.read("body_bytes", config.body_bytes);
   section.read("header_timeout", config.header_timeout);
   section.read("idle_timeout", config.idle_timeout);
+  read_edge(section, config, findings_);
 }
 
 }  // namespace

@@ -33,10 +33,19 @@ Flat full() {
           {"bounds.tenant.key", "'header:X'"},
           {"bounds.tenant.inflight", "1"},
           {"bounds.tenant.because", "b"},
-          {"upstreams.u.url", "'http://a'"},
-          {"upstreams.u.inflight", "50"},
+          {"tls.certificates.0.cert", "c"},
+          {"tls.certificates.0.key", "k"},
+          {"tls.client_ca", "a"},
+          {"upstreams.u.url", "'https://a'"},
+          {"upstreams.u.tls.cert", "c"},
+          {"upstreams.u.tls.key", "k"},
+          {"upstreams.u.inflight", "1000000"},
           {"upstreams.u.because", "b"},
           {"bounds.tenant.rate.limit", "100"},
+          {"bounds.tenant.overrides.t.rate.limit", "100"},
+          {"bounds.tiers.default", "read"},
+          {"bounds.tiers.because", "b"},
+          {"bounds.tiers.all.read.share", "0"},
           {"bounds.caller.key", "'header:Y'"},
           {"bounds.caller.because", "b"},
           {"bounds.caller.rate.limit", "100"},
@@ -47,6 +56,7 @@ Flat full() {
           {"upstreams.u.health.path", "/"},
           {"upstreams.u.contract.attempt", "X-A"},
           {"upstreams.u.queue.depth", "1"},
+          {"upstreams.u.limiter.min", "1"},
           {"upstreams.u.retry.tries", "3"},
           {"upstreams.u.budget.share", "0.2"},
           {"upstreams.u.breaker.trials", "1"},
@@ -54,10 +64,12 @@ Flat full() {
           {"upstreams.u.throttle.accepted_share", "0.5"},
           {"upstreams.u.cache.fresh_for", "10s"},
           {"upstreams.u.singleflight.flights", "100"},
+          {"upstreams.u.defer.workers", "1"},
           {"upstreams.u.fallback.status", "200"},
           {"routes.0.match", "/"},
           {"routes.0.upstream", "u"},
-          {"routes.0.shadow.upstream", "u"}};
+          {"routes.0.shadow.upstream", "u"},
+          {"access_log.format", "json"}};
 }
 
 // As YAML in flow style, on one line.
@@ -76,7 +88,7 @@ std::string yaml(const Flat& flat, const std::string& prefix = "") {
     out += key == rest ? value : yaml(flat, prefix + key + ".");
   }
   const bool list = flat.contains(prefix + "0") || prefix == "routes." || prefix.ends_with(".targets.") ||
-                    prefix.ends_with(".split.");
+                    prefix.ends_with(".split.") || prefix == "tls.certificates.";
   return list ? "[" + out + "]" : "{" + out + "}";
 }
 
@@ -88,17 +100,19 @@ std::string yaml_with(std::string path, const std::string& value) {
   name_for("upstreams", "u");
   name_for("upstreams.u.targets", "0");
   name_for("routes", "0");
+  name_for("tls.certificates", "0");
   name_for("routes.0.split", "0");
   name_for("routes.0.headers", "h");
   name_for("routes.0.request.set", "h");
   name_for("routes.0.reply.set", "h");
   name_for("bounds.tenant.overrides", "t");
+  name_for("bounds.tiers.all", "read");
   name_for("bounds.priority.classes", "c");
   Flat flat = full();
   std::erase_if(flat, [&path](const auto& entry) { return entry.first.starts_with(path + "."); });
   if (path.starts_with("upstreams.u.targets")) {
     flat.erase("upstreams.u.url");
-    if (path.starts_with("upstreams.u.targets.0.")) flat["upstreams.u.targets.0.url"] = "'http://a'";
+    if (path.starts_with("upstreams.u.targets.0.")) flat["upstreams.u.targets.0.url"] = "'https://a'";
   }
   if (path == "routes.0.path") flat.erase("routes.0.match");
   if (path.starts_with("routes.0.split")) {
@@ -136,7 +150,7 @@ TEST(Keys, AreUniqueAndBelowKeysThatAreMaps) {
   }
   EXPECT_EQ(config_schema().find("bounds.inflight.limt"), nullptr);
   EXPECT_THAT(config_schema().below("bounds"),
-              ElementsAreArray({"inflight", "tenant", "caller", "priority", "memory"}));
+              ElementsAreArray({"inflight", "tenant", "caller", "tiers", "priority", "memory"}));
 }
 
 TEST(Keys, AreAllRead) {
@@ -172,15 +186,18 @@ TEST(Keys, TakeBothEndsOfTheirRangeAndNothingBeyond) {
 // A key that a comparison does not know would be taken over by nobody on a reload.
 TEST(Keys, AreAllComparedOnAReload) {
   for (const KeySpec& key : config_schema().keys()) {
-    if (key.kind < KeyKind::number || key.kind == KeyKind::text) continue;
+    if (key.kind < KeyKind::number || key.kind >= KeyKind::text) continue;
     const auto with = [&key](std::uint64_t value) {
-      return parse_config("f", yaml_with(std::string(key.path), value_text(key.kind, value)));
+      std::string text = value_text(key.kind, value);
+      if (key.kind == KeyKind::texts) text = value == key.min ? "[10.0.0.1]" : "[10.0.0.1, 10.0.0.2]";
+      return parse_config("f", yaml_with(std::string(key.path), text));
     };
     const Parsed least = with(key.min), most = with(key.max);
     ASSERT_TRUE(least && most) << key.path;
     std::string path(key.path);
     if (path.starts_with("upstreams.*")) path.replace(10, 1, "u");
     if (path.starts_with("bounds.tenant.overrides.*")) path.replace(24, 1, "t");
+    if (path.starts_with("bounds.tiers.all.*")) path.replace(17, 1, "read");
     if (path.starts_with("upstreams.u.targets.")) path = "upstreams.u.targets";
     if (path.starts_with("routes.")) path = "routes";
     EXPECT_THAT(config_changes(least->config, most->config),

@@ -34,14 +34,21 @@ void check_addresses(const Draft& draft, Diagnostics& findings) {
     findings.error(later, {fmt::format("listen and admin are both at {}", config.admin.text()),
                            "give each a port of its own"});
   }
+  // Which of this gateway's own addresses is meant; null: none.
+  const auto own = [&config](const HostPort& target) -> const HostPort* {
+    if (leads_to(target, config.listen)) return &config.listen;
+    const bool tls_too = config.tls && config.tls->listen;
+    return tls_too && leads_to(target, *config.tls->listen) ? &*config.tls->listen : nullptr;
+  };
   for (std::size_t i = 0; i < config.upstreams.size(); ++i) {
     const UpstreamConfig& upstream = config.upstreams[i];
     for (std::size_t j = 0; j < upstream.targets.size(); ++j) {
       const Given& url = draft.upstreams[i].targets[j];
-      if (!url || !leads_to(upstream.targets[j].url.address, config.listen)) continue;
+      const HostPort* const meant = own(upstream.targets[j].url.address);
+      if (!url || meant == nullptr) continue;
       findings.error(url.place,
                      {fmt::format("upstream {} is this gateway's own address {}", in_quotes(upstream.name),
-                                  config.listen.text()),
+                                  meant->text()),
                       "requests would go round until the bound is full: name the service behind it"});
     }
   }

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "weir/base/units.h"
+#include "weir/service/internal/admission_reader.h"
 #include "weir/service/schema.h"
 #include "weir/service/text.h"
 
@@ -46,6 +47,7 @@ void read_protocol(const Section& section, UpstreamProtocol& protocol, Diagnosti
 void read_queue(const Section& section, QueueConfig& config, Diagnostics& findings) {
   const Given depth = section.read("depth", config.depth);
   const Given wait = section.read("wait", config.wait);
+  read_order(section, config, findings);
   if (depth && wait && config.depth == 0) {
     findings.warn(wait.place, {fmt::format("{} has no effect: nothing may wait where depth is 0",
                                            section.name_of("wait")),
@@ -140,6 +142,47 @@ void read_cache(const Section& section, CacheConfig& config, Diagnostics& findin
   }
 }
 
+// Words that are methods, or beginnings of paths.
+void read_words(const Section& section, std::string_view key, std::vector<std::string>& out,
+                Diagnostics& findings) {
+  std::string text;
+  const Given given = section.read(key, text);
+  if (!given) return;
+  out = words_of(text);
+  const bool paths = key == "paths";
+  for (const std::string& word : out) {
+    if (paths ? word.starts_with('/') : is_token(word)) continue;
+    findings.error(given.place, {fmt::format("{} has \"{}\" in it, which is no {}", section.name_of(key),
+                                             word, paths ? "beginning of a path" : "method"),
+                                 paths ? "for example /orders/" : "for example POST"});
+  }
+}
+
+void read_defer(const Section& section, DeferConfig& config, Diagnostics& findings) {
+  read_words(section, "methods", config.methods, findings);
+  read_words(section, "paths", config.paths, findings);
+  const Given one = section.read("body_bytes", config.body_bytes);
+  const Given entries = section.read("entries", config.entries);
+  section.read("bytes", config.bytes);
+  section.read("per_second", config.per_second);
+  section.read("workers", config.workers);
+  section.read("tries", config.tries);
+  const Given each = section.read("try_timeout", config.try_timeout);
+  section.read("keep_for", config.keep_for);
+  const Given results = section.read("results", config.results);
+  section.read("results_for", config.results_for);
+  expect_at_most(section, "body_bytes", one, config.body_bytes, "bytes", config.bytes, KeyKind::bytes,
+                 findings);
+  expect_at_most(section, "try_timeout", each, config.try_timeout, "keep_for", config.keep_for,
+                 KeyKind::duration, findings);
+  if ((entries || results) && config.results < config.entries) {
+    findings.warn((results ? results : entries).place,
+                  {fmt::format("{} is {}: no more of the {} that may wait are taken than are remembered",
+                               section.name_of("results"), config.results, config.entries),
+                   fmt::format("at least {}", config.entries)});
+  }
+}
+
 void read_fallback(const Section& section, StaticConfig& config) {
   std::uint32_t status = static_cast<std::uint32_t>(config.status);
   section.read("status", status);
@@ -151,6 +194,11 @@ void read_fallback(const Section& section, StaticConfig& config) {
 }  // namespace
 
 void read_layers(const Section& upstream, UpstreamConfig& config, Diagnostics& findings) {
+  if (const auto part = upstream.section("limiter")) {
+    config.limiter.algorithm = "queue_delay";
+    const Given limit{.place = config.inflight > 0 ? upstream.key_place("inflight") : Place{}};
+    read_limiter({*part, "algorithm", false, limit, config.inflight}, config.limiter, findings);
+  }
   read_protocol(upstream, config.protocol, findings);
   if (const auto part = upstream.section("queue")) read_queue(*part, config.queue, findings);
   if (const auto part = upstream.section("retry"))
@@ -178,6 +226,7 @@ void read_layers(const Section& upstream, UpstreamConfig& config, Diagnostics& f
                                     "take it away"});
     }
   }
+  if (const auto part = upstream.section("defer")) read_defer(*part, config.defer.emplace(), findings);
   if (const auto part = upstream.section("fallback")) read_fallback(*part, config.fallback.emplace());
 }
 
