@@ -111,8 +111,7 @@ function(weir_tests room test sources libs)
   endif()
   add_executable(${test} ${sources})
   target_link_libraries(${test} PRIVATE ${room} ${libs} GTest::gmock GTest::gtest_main)
-  weir_executable(${test})
-  weir_precompile(${test} ${WEIR_PRECOMPILED_FOR_TESTS})
+  weir_test_executable(${test})
   gtest_discover_tests(${test} TEST_PREFIX "${test}." DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
     PROPERTIES TIMEOUT 120 LABELS unit)
