@@ -74,8 +74,7 @@ TEST(GatewayForwarding, FieldsOfOneHopAreDroppedAndTheGatewayNamesItselfAndTheCl
   for (const char* name : {"x-my-hop", "keep-alive", "te", "proxy-authorization"}) {
     EXPECT_THAT(seen.fields(name), IsEmpty()) << name;
   }
-  EXPECT_THAT(seen.fields("forwarded"),
-              ElementsAre("for=127.0.0.1;host=\"shop.example\";proto=http"));
+  EXPECT_THAT(seen.fields("forwarded"), ElementsAre("for=127.0.0.1;host=\"shop.example\";proto=http"));
   EXPECT_THAT(seen.fields("x-forwarded-for"), ElementsAre("127.0.0.1"));
   EXPECT_THAT(seen.fields("x-forwarded-host"), ElementsAre("shop.example"));
   EXPECT_THAT(seen.fields("x-forwarded-proto"), ElementsAre("http"));

@@ -87,7 +87,8 @@ TEST(GatewayTiers, TheirPartsMoveOnAReload) {
   EXPECT_THAT(client.ask(get("/u/")).body, HasSubstr("tiers.read"))
       << "six are the writes', and of the reads' two one is lent";
   gateway.rewrite(file(tiers("share: 0.75")));
-  EXPECT_THAT(reload(gateway).body, HasSubstr("bounds.tiers.all.write.lends: false -> true (needs a restart)\n"));
+  EXPECT_THAT(reload(gateway).body,
+              HasSubstr("bounds.tiers.all.write.lends: false -> true (needs a restart)\n"));
   gate.open();
   EXPECT_EQ(first.read_reply().status, 200) << "what is inside stays inside";
   EXPECT_EQ(second.read_reply().status, 200);

@@ -140,7 +140,7 @@ TEST_F(Allocations, ABudgetAndARateByNameTakeNone) {
   const std::uint64_t before = allocations;
   for (int i = 0; i < kTimes; ++i) {
     const auto borrowed = budget.try_acquire(Budget::Tier{0}, 2);
-    const auto refused = budget.try_acquire(Budget::Tier{1});
+    const auto refused = budget.try_acquire(Budget::Tier{0});  // of nobody's own: no claim is left
     ASSERT_TRUE(borrowed && !refused);
     ASSERT_TRUE(rate.try_acquire(now += 1s));
     ASSERT_FALSE(rate.try_acquire(now));

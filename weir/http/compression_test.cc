@@ -40,7 +40,8 @@ std::string unbrotlied(std::string_view text) {
 // Text that is neither all the same nor noise.
 std::string prose(std::size_t size) {
   std::string text;
-  for (unsigned i = 0; text.size() < size; ++i) text += "line " + std::to_string(i * i * 7919 % 100'003) + "\n";
+  for (unsigned i = 0; text.size() < size; ++i)
+    text += "line " + std::to_string(i * i * 7919 % 100'003) + "\n";
   text.resize(size);
   return text;
 }
