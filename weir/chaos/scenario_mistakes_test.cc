@@ -195,7 +195,7 @@ TEST(ScenarioMistakes, OfRequestsAndErrors) {
         "queue_wait, evicted, expired, shed, memory_low, descriptors_low, keys_full, over_rate, "
         "breaker_open, budget_spent, throttled, draining, timed_out, "
         "refused, reset, closed, malformed, too_large, "
-        "unresolved, "
+        "unresolved, certificate, handshake, plain_text, "
         "system"}},
   });
 }

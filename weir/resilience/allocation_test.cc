@@ -9,6 +9,7 @@
 #include "weir/base/sanitizers.h"
 #include "weir/bounds/bound.h"
 #include "weir/core/runtime.h"
+#include "weir/core/sleep.h"
 #include "weir/resilience/backoff.h"
 #include "weir/resilience/call.h"
 #include "weir/resilience/circuit_breaker.h"
@@ -145,6 +146,7 @@ TEST_F(CallAllocations, WhatIsFreshInACacheTakesNone) {
     for (int i = 0; i < kTimes; ++i) EXPECT_TRUE(co_await policy.call(root.context(), 1, one));
     EXPECT_EQ(allocations, before);
     own.cancel();
+    for (int i = 0; i < 3; ++i) co_await core::yield();  // what runs under it ends before it
   }));
 }
 
