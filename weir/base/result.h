@@ -53,11 +53,11 @@ enum class Reason : std::uint8_t {
   closed,     // end of stream where more was due
   malformed,  // bytes that are not the protocol
   too_large,
-  unresolved,  // a name without an address
+  unresolved,   // a name without an address
   certificate,  // TLS: one side does not trust the other's: unknown, expired, for another name
   handshake,    // TLS: no terms that both accept, or not the protocol
   plain_text,   // clear text where TLS was due
-  system,      // see `system_code`
+  system,       // see `system_code`
 };
 
 struct [[nodiscard]] Error {
