@@ -45,14 +45,6 @@ if(WEIR_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
-# What every test program gets: the tests' own sources, of which there are as many as
-# there are others, are compiled quickly; what they test is compiled as ever.
-function(weir_test_executable target)
-  weir_executable(${target})
-  target_compile_options(${target} PRIVATE -O0 -g1)
-  weir_precompile(${target} ${WEIR_PRECOMPILED_FOR_TESTS})
-endfunction()
-
 # What every executable of ours gets.
 function(weir_executable target)
   target_compile_options(${target} PRIVATE ${WEIR_WARNINGS})
@@ -83,4 +75,12 @@ function(weir_precompile target)
     # Otherwise it differs each time it is made, and nothing made with it is found in a cache.
     target_compile_options(${target} PRIVATE -Xclang -fno-pch-timestamp)
   endif()
+endfunction()
+
+# What every test program gets: the tests' own sources, of which there are as many as
+# there are others, are compiled quickly; what they test is compiled as ever.
+function(weir_test_executable target)
+  weir_executable(${target})
+  target_compile_options(${target} PRIVATE -O0 -g1)
+  weir_precompile(${target} ${WEIR_PRECOMPILED_FOR_TESTS})
 endfunction()

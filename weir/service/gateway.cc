@@ -10,6 +10,7 @@
 #include "weir/admission/admission.h"
 #include "weir/base/check.h"
 #include "weir/core/now.h"
+#include "weir/service/admission_reply.h"
 #include "weir/service/contract.h"
 #include "weir/service/deferral.h"
 #include "weir/service/grpc.h"
@@ -20,11 +21,6 @@
 
 namespace weir::service {
 namespace {
-
-// What a client that was refused had better wait: long enough for the queue it
-// did not get into to have turned over, and at least the second that
-// Retry-After can express.
-constexpr Duration kRetryAfter = 1s;
 
 Outcome outcome_of(const Error& error) {
   switch (error.kind) {
@@ -69,18 +65,18 @@ RefusalReply failure_reply(Outcome outcome, std::string_view upstream) {
       reply.status = 503;
       reply.reason = "breaker_open";
       reply.message = "the upstream fails and is not asked for now";
-      reply.retry_after = kRetryAfter;
+      reply.retry_after = kRetryAfterMin;
       break;
     case Outcome::refused_throttle:
       reply.status = 503;
       reply.reason = "throttled";
       reply.message = "the upstream refuses such requests and is not asked for now";
-      reply.retry_after = kRetryAfter;
+      reply.retry_after = kRetryAfterMin;
       break;
     case Outcome::refused_upstream:
       reply.status = 503;
       reply.message = "no connection to the upstream is free";
-      reply.retry_after = kRetryAfter;
+      reply.retry_after = kRetryAfterMin;
       break;
     default: reply.message = "the upstream cannot be reached"; break;
   }
@@ -468,29 +464,12 @@ core::task<> Gateway::run_copy(std::shared_ptr<const GatewayTable> table, const 
   shadow.count(whole && reply->response.head().status < 500 ? Shadow::Fate::good : Shadow::Fate::bad);
 }
 
+// As the decision's own refusals are told; the bounds behind it have limits of theirs.
 core::task<void> Gateway::refuse(http::Exchange& exchange, const Refused& refused, const Error& error) {
-  if (refused.by == Outcome::refused_tenant && error.kind == ErrorKind::invalid) {
-    co_await send_refusal(exchange, {.status = 400,
-                                     .reason = "tenant_key",
-                                     .message = "the tenant's key is longer than a key may be",
-                                     .bound = error.where});
-    co_return;
-  }
-  const bool one = refused.by == Outcome::refused_tenant || refused.by == Outcome::refused_caller;
-  std::string_view message = "as many requests are inside as the service can carry";
-  if (one) message = "this tenant has as many requests inside as it may have";
-  if (error.reason == Reason::over_rate) message = "more requests in this time than were agreed on";
-  if (refused.by == Outcome::refused_websockets) message = "as many WebSockets are open as may be";
-  if (refused.by == Outcome::refused_memory) message = "the service runs short of memory";
-  if (error.reason == Reason::shed)
-    message = "more comes than can be served, and what is more important goes first";
-  co_await send_refusal(exchange, {.status = one ? 429 : 503,
-                                   .reason = weir::to_string(error.reason),
-                                   .message = message,
-                                   .bound = error.where,
-                                   .limit = refused.limit,
-                                   .retry_after = std::max(kRetryAfter, error.retry_after),
-                                   .threshold = one ? 0 : admission_.all().threshold()});
+  RefusalReply reply = admission_refusal(admission_, error);
+  reply.limit = reply.status == 400 ? 0 : refused.limit;
+  if (refused.by == Outcome::refused_websockets) reply.message = "as many WebSockets are open as may be";
+  co_await send_refusal(exchange, reply);
 }
 
 }  // namespace weir::service
