@@ -18,6 +18,7 @@ namespace {
 
 enum class Moves : bool { no, yes };
 
+std::string shown(bool value) { return value ? "true" : "false"; }
 std::string shown(int value) { return fmt::format("{}", value); }
 std::string shown(double value) { return fmt::format("{}", value); }
 std::string shown(std::uint32_t value) { return fmt::format("{}", value); }
