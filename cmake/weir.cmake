@@ -6,7 +6,7 @@
 #   *_test.cc             gtest      weir_<room>_test
 #   *_bench.cc            benchmark  weir_<room>_bench
 #   <thing>_fuzz.cc       fuzzer     weir_<room>_<thing>_fuzz       (preset asan)
-#                         replay     weir_<room>_<thing>_replay     (every other preset)
+#                         replay     weir_<room>_<thing>_replay     (presets without a sanitizer)
 #   *.h, internal/*.h     must each compile alone: target weir_headers
 #
 # Adding a file needs no change here or there. DEPS are public; LIBS are private,
@@ -136,7 +136,7 @@ function(weir_fuzzer room source libs)
     set(target weir_${room}_${thing}_fuzz)
     add_executable(${target} ${source})
     target_link_options(${target} PRIVATE -fsanitize=fuzzer)
-  elseif(WEIR_TESTS)
+  elseif(WEIR_TESTS AND NOT WEIR_SANITIZE)  # parsers have no threads
     set(target weir_${room}_${thing}_replay)
     add_executable(${target} ${source} ${CMAKE_SOURCE_DIR}/tests/fuzz_replay.cc)
   else()
