@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "weir/admission/internal/learned_time.h"
 #include "weir/admission/internal/shard_lock.h"
 #include "weir/admission/queue_delay.h"
 #include "weir/admission/queue_fair.h"
@@ -23,10 +24,6 @@ constexpr Duration kRetryMax = 60s;
 // Without a completion for so long, what was learned of the service time is
 // believed less and less: half of it each time.
 constexpr Duration kForgets = 1s;
-// A step of the learned service time: down at 9 in 10, up at 1 in 10, so that it
-// rests where one in ten takes less.
-constexpr double kLearnDown = 0.09;
-constexpr double kLearnUp = 0.01;
 
 std::uint32_t shards_for(std::uint32_t wanted) {
   if (wanted == 0) wanted = std::max(1u, std::thread::hardware_concurrency());
@@ -77,7 +74,7 @@ struct alignas(64) CostClass::Shard {
   std::uint32_t in_flight_peak = 0;
   bool held_back = false;
   bool learned_something = false;
-  double service_ns = 0;  // what nine in ten take at least
+  internal::LearnedTime service_time;
   // Since the beginning.
   std::uint64_t offered = 0;
   std::uint64_t admitted = 0;
@@ -88,16 +85,6 @@ struct alignas(64) CostClass::Shard {
   std::array<std::uint64_t, kReasons.size() + 1> refused{};
   LevelCounts arrivals{};
   LevelCounts second{};  // the same by the tenants' second cohorts
-
-  void learn(Duration response) {
-    const auto ns = static_cast<double>(std::max<Duration::rep>(1, response.count()));
-    if (service_ns == 0) {
-      service_ns = ns;
-    } else {
-      service_ns *= ns < service_ns ? 1 - kLearnDown : 1 + kLearnUp;
-    }
-    learned_something = true;
-  }
 };
 
 std::uint64_t CostClass::Stats::refused_total() const {
@@ -230,7 +217,10 @@ void CostClass::ended(const Ending& ending, TimePoint now) {
     mine.wasted += ending.outcome == Outcome::abandoned || ending.late ? 1 : 0;
     mine.completed_units += ending.cost;
     mine.window.completed({.response = ending.response, .in_flight = ending.in_flight, .dropped = dropped});
-    if (ending.outcome == Outcome::completed) mine.learn(ending.response);
+    if (ending.outcome == Outcome::completed) {
+      mine.service_time.learn(ending.response);
+      mine.learned_something = true;
+    }
     due = window_is_due(mine, now);
   }
   if (due || shed_step_is_due(now)) step(now, due);
@@ -277,6 +267,7 @@ void CostClass::step_shedder(TimePoint now) {
   std::uint64_t completed = 0;
   std::uint32_t peak = 0;
   bool held_back = bound_.queued() > 0;
+  const bool doubted = clock_.now() - completed_at_ > kForgets;
   double service_sum = 0;
   std::uint32_t service_count = 0;
   for (std::uint32_t i = 0; i <= shard_mask_; ++i) {
@@ -294,8 +285,9 @@ void CostClass::step_shedder(TimePoint now) {
     peak = std::max(peak, std::exchange(each.in_flight_peak, 0u));
     held_back = std::exchange(each.held_back, false) || held_back;
     if (std::exchange(each.learned_something, false)) completed_at_ = clock_.now();
-    if (each.service_ns > 0) {
-      service_sum += each.service_ns;
+    if (doubted) each.service_time.doubt();
+    if (each.service_time.ns() > 0) {
+      service_sum += each.service_time.ns();
       ++service_count;
     }
   }
