@@ -112,9 +112,26 @@ function(weir_tests room test sources libs)
   add_executable(${test} ${sources})
   target_link_libraries(${test} PRIVATE ${room} ${libs} GTest::gmock GTest::gtest_main)
   weir_test_executable(${test})
-  gtest_discover_tests(${test} TEST_PREFIX "${test}." DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
-    WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
-    PROPERTIES TIMEOUT 120 LABELS unit)
+  weir_register_tests(${test} unit 120)
+endfunction()
+
+# Each test is a process of its own, with `timeout` seconds. With a sanitizer a process
+# takes longer to start than most tests to run: there some processes share them.
+function(weir_register_tests test label timeout)
+  if(NOT WEIR_SANITIZE)
+    gtest_discover_tests(${test} TEST_PREFIX "${test}." DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+      WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
+      PROPERTIES TIMEOUT ${timeout} LABELS ${label})
+    return()
+  endif()
+  set(shards 4)
+  math(EXPR last "${shards} - 1")
+  math(EXPR timeout "${timeout} * 5")
+  foreach(shard RANGE ${last})
+    add_test(NAME ${test}.${shard} COMMAND ${test} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+    set_tests_properties(${test}.${shard} PROPERTIES TIMEOUT ${timeout} LABELS ${label}
+      ENVIRONMENT "GTEST_TOTAL_SHARDS=${shards};GTEST_SHARD_INDEX=${shard};GTEST_BRIEF=1")
+  endforeach()
 endfunction()
 
 function(weir_benches room sources libs)

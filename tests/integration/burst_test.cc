@@ -45,7 +45,9 @@ TEST(BurstProgram, TheLedgersPredictionHoldsAndIsNoMoreThanTwiceWhatIsMeasured) 
 TEST(BurstProgram, RunsWhatIsAskedFor) {
   const Ended ended = run({"--only", "adaptive,pool", "--rate", "1000", "--seconds", "0.2", "--bytes", "4KB",
                            "--workers", "10", "--workers-min", "1", "--queue", "100", "--memory-cap", "1GB"});
-  EXPECT_TRUE(ended.code == 0 || ended.code == 3) << ended.err;
+  // 3: a machine that is too busy for the rate; 1: more memory than declared, which
+  // sanitizers take.
+  EXPECT_TRUE(ended.code == 0 || ended.code == 3 || (kSanitized && ended.code == 1)) << ended.err;
   EXPECT_THAT(ended.out, HasSubstr("pool        adaptive"));
 }
 
