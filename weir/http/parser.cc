@@ -6,6 +6,7 @@
 #include <new>
 
 #include "weir/base/check.h"
+#include "weir/http/internal/plain_head.h"
 
 namespace weir::http {
 namespace {
@@ -138,6 +139,28 @@ struct Parser::Callbacks {
       return made;
     }();
     return kSettings;
+  }
+
+  // In place of all of them: llhttp has no part in the message then. The bytes of the
+  // head; 0: it is not plain, or llhttp has been given some of it.
+  static std::size_t take_plain_head(Parser& parser, std::string_view input) {
+    if (parser.line_bytes_ > 0 || parser.after_cr_ || parser.after_start_line_) return 0;
+    const internal::PlainLimits limits{.bytes = parser.limits_.head.count - parser.framing_bytes_,
+                                       .fields = parser.limits_.fields,
+                                       .target = parser.limits_.target.count};
+    const auto plain = parser.request_ != nullptr
+                           ? internal::read_plain_head(input, limits, *parser.request_)
+                           : internal::read_plain_head(input, limits, *parser.response_);
+    if (!plain) return 0;
+    parser.hosts_ = plain->hosts;
+    parser.length_seen_ = plain->length.has_value();
+    llhttp_t& llhttp = as_llhttp(parser.state_.data());
+    llhttp.http_major = llhttp.http_minor = 1;
+    llhttp.status_code = static_cast<std::uint16_t>(plain->status);
+    llhttp.content_length = plain->length.value_or(0);
+    llhttp.flags = plain->length ? F_CONTENT_LENGTH : 0;
+    llhttp.data = nullptr;
+    return plain->bytes;
   }
 };
 
@@ -275,18 +298,22 @@ std::size_t Parser::execute(std::string_view input) {
 }
 
 Parser::Step Parser::read_head(std::string_view input, std::size_t at) {
-  // One byte more than allowed, and it is too much.
-  const std::string_view slice = input.substr(at, limits_.head.count + 1 - framing_bytes_);
-  const std::size_t consumed = execute(slice);
-  framing_bytes_ += consumed;
-  at += consumed;
-  if (const Refusal broken = check_lines(slice.substr(0, consumed)); broken != Refusal::none) {
-    return refuse(broken, at);
+  if (const std::size_t plain = Callbacks::take_plain_head(*this, input.substr(at))) {
+    at += plain;
+  } else {
+    // One byte more than allowed, and it is too much.
+    const std::string_view slice = input.substr(at, limits_.head.count + 1 - framing_bytes_);
+    const std::size_t consumed = execute(slice);
+    framing_bytes_ += consumed;
+    at += consumed;
+    if (const Refusal broken = check_lines(slice.substr(0, consumed)); broken != Refusal::none) {
+      return refuse(broken, at);
+    }
+    if (framing_bytes_ > limits_.head.count && refusal_ == Refusal::none)
+      return refuse(Refusal::header_bytes, at);
+    if (code_ != HPE_OK) return refuse(verdict(), at);
+    if (event_ == Event::need_more) return {Event::need_more, at, {}};
   }
-  if (framing_bytes_ > limits_.head.count && refusal_ == Refusal::none)
-    return refuse(Refusal::header_bytes, at);
-  if (code_ != HPE_OK) return refuse(verdict(), at);
-  if (event_ == Event::need_more) return {Event::need_more, at, {}};
   if (const Refusal refusal = complete_head(); refusal != Refusal::none) return refuse(refusal, at);
   const bool has_body = body_length_ != BodyLength::none() && body_length_ != BodyLength::known(0);
   stage_ = has_body ? Stage::body : Stage::ended;
@@ -303,6 +330,13 @@ std::size_t Parser::room() const {
 }
 
 Parser::Step Parser::read_body(std::string_view input) {
+  if (llhttp_t& llhttp = as_llhttp(state_.data()); llhttp.data == nullptr) {  // its head was plain
+    if (llhttp.content_length == 0) return end(0);
+    const std::string_view piece = input.substr(0, llhttp.content_length);
+    llhttp.content_length -= piece.size();
+    const Event event = piece.empty() ? Event::need_more : Event::body;
+    return {event, piece.size(), std::as_bytes(std::span(piece))};
+  }
   std::size_t at = 0;
   for (;;) {
     const Stage before = stage_;
@@ -330,52 +364,6 @@ Parser::Step Parser::read_body(std::string_view input) {
     if (stage_ == before) return {Event::need_more, at, {}};
     framing_bytes_ = 0;  // the trailers begin
   }
-}
-
-// llhttp lets pass: lines that end in LF alone at some places, fields continued
-// on the next line, and fields without a name.
-Refusal Parser::check_lines(std::string_view framing) {
-  const bool in_fields = (stage_ == Stage::head && after_start_line_) || stage_ == Stage::trailers;
-  bool fields_follow = in_fields;
-  while (!framing.empty()) {
-    if (after_cr_) {
-      if (framing.front() != '\n') return Refusal::line_break;
-      framing.remove_prefix(1);
-      after_cr_ = false;
-      if (stage_ == Stage::head && !after_start_line_) {
-        if (const Refusal refusal = check_start_line(); refusal != Refusal::none) return refusal;
-        after_start_line_ = fields_follow = true;
-      }
-      line_bytes_ = 0;
-      continue;
-    }
-    if (line_bytes_ == 0 && fields_follow) {
-      if (framing.front() == ' ' || framing.front() == '\t') return Refusal::line_fold;
-      if (framing.front() == ':') return Refusal::field;
-    }
-    const std::size_t end = std::min(framing.find('\r'), framing.size());
-    if (framing.substr(0, end).contains('\n')) return Refusal::line_break;
-    line_bytes_ += end;
-    after_cr_ = end < framing.size();
-    framing.remove_prefix(std::min(end + 1, framing.size()));
-  }
-  return Refusal::none;
-}
-
-// llhttp takes several blanks for one, and a request line without a version.
-// What the parts add up to tells.
-Refusal Parser::check_start_line() const {
-  constexpr std::size_t kVersionBytes = 8;  // HTTP/1.1
-  if (!version_seen_) return Refusal::start_line;
-  if (request_ != nullptr) {
-    const std::size_t expected = request_->method.size() + 1 + request_->target.size() + 1 + kVersionBytes;
-    return line_bytes_ == expected ? Refusal::none : Refusal::start_line;
-  }
-  // The phrase may be missing, and the blank before it then too.
-  constexpr std::size_t kUpToStatus = kVersionBytes + 4;
-  const bool bare = line_bytes_ == kUpToStatus && response_->reason.empty();
-  return bare || line_bytes_ == kUpToStatus + 1 + response_->reason.size() ? Refusal::none
-                                                                           : Refusal::start_line;
 }
 
 Refusal Parser::verdict() const {

@@ -406,6 +406,37 @@ TEST(Parser, GivesViewsOfTheInputAndSaysHowFarItCame) {
   EXPECT_EQ(parser.next(unread).event, Parser::Event::refused);
 }
 
+// What comes whole and has nothing unusual in it is read without llhttp, and to the
+// same end: here each has one thing that may be unusual.
+TEST(Parser, ReadsPlainHeadsAsAllOthers) {
+  const std::string next = "GET /next?a=%20b HTTP/1.1\r\nHost: a:1\r\n\r\n";
+  for (const std::string_view request :
+       {"GET / HTTP/1.1\r\nHost: a\r\nX: y  \r\nEmpty:\r\nBlank: \r\nTight:z\r\nTab:\tz\t\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 003\r\n\r\nabc",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3 \r\nConnection: Keep-Alive\r\n\r\nabc",
+        "PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc",
+        "GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, x\r\nProxy-Connection: close\r\n\r\n",
+        "GET /\"{}| HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n",
+        "GET http://a/b HTTP/1.1\r\nHost: c\r\nUpgradeX: y\r\nX: \xe4\r\n\r\n"}) {
+    SCOPED_TRACE(request);
+    const std::string bytes = std::string(request) + next;
+    EXPECT_THAT(whole(Kind::request, bytes).text, HasSubstr("GET /next?a=%20b 1.1\n  Host=a:1\n"));
+    expect_same_however_cut(Kind::request, bytes);
+  }
+  for (const std::string_view response :
+       {"HTTP/1.1 200 OK\r\nServer: s\r\nContent-Length: 3\r\nConnection: keep-alive\r\n\r\nabc",
+        "HTTP/1.1 204 No Content\r\nServer: s\r\n\r\n", "HTTP/1.1 204\r\n\r\n",
+        "HTTP/1.1 404 \r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n",
+        "HTTP/1.1 200 Gut \xe4\r\nContent-Length: 3\r\n\r\nabc"}) {
+    SCOPED_TRACE(response);
+    const std::string bytes = std::string(response) + "HTTP/1.1 200 OK\r\nLast: b\r\n\r\nto the end";
+    EXPECT_THAT(whole(Kind::response, bytes).text, HasSubstr("  Last=b\nlength 3:0 close\nbody to the end"));
+    expect_same_however_cut(Kind::response, bytes);
+  }
+}
+
 TEST(Parser, ToleratesBlankLinesBetweenRequestsUpToTheLimit) {
   std::string blank;
   for (int i = 0; i < 128; ++i) blank += "\r\n";
