@@ -13,8 +13,10 @@
 #include "tests/integration/http_server_fixture.h"
 #include "tests/integration/raw_client.h"
 #include "tests/integration/tls_pair.h"
+#include "tests/integration/tls_raw_client.h"
 #include "weir/core/runtime.h"
 #include "weir/http/client.h"
+#include "weir/net/network.h"
 
 namespace weir::testing {
 namespace {
@@ -249,6 +251,36 @@ TEST_F(TlsHttp, ADrainClosesConnectionsInOrder) {
         server.wait_for([](const http::Server::Stats& stats) { return stats.connections_open == 0; }));
   }));
   EXPECT_TRUE(server.wait_until_ended());
+}
+
+// Each would cost us a signature that costs the client nothing.
+TEST_F(TlsHttp, AHandshakeIsNotBegunAgain) {
+  ServerUnderTest server(hello, serving());
+  TlsRawClient client(server.address());
+  ASSERT_TRUE(client.shook_hands());
+  ASSERT_TRUE(client.send(get("/")));
+  EXPECT_THAT(client.read(), HasSubstr("hello"));
+  EXPECT_THAT(client.renegotiate(), HasSubstr("no renegotiation"));
+  // Nobody else notices.
+  EXPECT_EQ(fetch_once(server.address(), {}, asking()).answer.body, "hello");
+  EXPECT_EQ(count(server.stats(), TlsOutcome::full), 2u);
+}
+
+// The balancer's header is in clear text, and says who the client is.
+TEST_F(TlsHttp, TheProxyHeaderComesBeforeTheHandshake) {
+  ServerUnderTest server(
+      [](http::Exchange& exchange) -> task<> {
+        (void)co_await exchange.respond({}, exchange.peer().to_string());
+      },
+      serving({.proxy_from = {*net::Network::parse("127.0.0.0/8")}}));
+  TlsRawClient client(server.address(), "PROXY TCP4 192.0.2.1 127.0.0.1 4711 443\r\n");
+  ASSERT_TRUE(client.shook_hands());
+  ASSERT_TRUE(client.send(get("/")));
+  EXPECT_THAT(client.read(), HasSubstr("192.0.2.1:4711"));
+  // Without one, and with one that is inside, there is no connection.
+  EXPECT_FALSE(TlsRawClient(server.address()).shook_hands());
+  EXPECT_FALSE(TlsRawClient(server.address(), "PROXY TCP4 x\r\n").shook_hands());
+  EXPECT_EQ(count(server.stats(), TlsOutcome::full), 1u);
 }
 
 }  // namespace

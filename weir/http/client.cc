@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <utility>
 
+#include "weir/base/check.h"
 #include "weir/core/now.h"
 #include "weir/core/sleep.h"
 #include "weir/http/internal/client_connection.h"
@@ -52,7 +54,8 @@ std::unique_ptr<H2ClientPool> make_http2_pool(const Client::Options& options) {
                             .trusted_for = options.pool.trusted_for});
 }
 
-internal::H2ClientConnection::Options http2_options(const Client::Options& options) {
+internal::H2ClientConnection::Options http2_options(const Client::Options& options,
+                                                    internal::H2ClientCounts& counts) {
   // The connection's window is no bound of its own: what comes is passed on to the
   // streams at once, each within its own.
   constexpr Bytes kConnectionWindow = mebibytes(1);
@@ -60,7 +63,8 @@ internal::H2ClientConnection::Options http2_options(const Client::Options& optio
                       .interim_max = options.interim_max,
                       .stream_window = options.http2.stream_window,
                       .connection_window = std::max(kConnectionWindow, options.http2.stream_window),
-                      .secure = options.tls != nullptr},
+                      .secure = options.tls != nullptr,
+                      .counts = &counts},
           .streams_max = options.http2.streams_max,
           .ping_after = options.http2.ping_after,
           .ping_timeout = options.http2.ping_timeout,
@@ -75,7 +79,30 @@ std::string authority_of(const net::SocketAddress& upstream, const Client::Optio
   return options.server_name + ":" + std::to_string(upstream.port());
 }
 
+std::shared_ptr<const std::vector<net::SocketAddress>> shared(std::vector<net::SocketAddress> upstreams) {
+  WEIR_CHECK(!upstreams.empty(), "a client has somewhere to connect to");
+  return std::make_shared<const std::vector<net::SocketAddress>>(std::move(upstreams));
+}
+
+// Whether another address may do better. No port is left to one address only.
+bool is_worth_another(const Error& error) {
+  return error.kind == ErrorKind::disconnected || error.kind == ErrorKind::deadline ||
+         error.system_code == EADDRNOTAVAIL;
+}
+
 }  // namespace
+
+struct ClientResponse::Decoded {
+  Decoded(const ResponseHead& as_sent, BodySource& compressed, std::string_view coding,
+          const DecodeLimits& limits)
+      : head(as_sent), body(compressed, coding, limits) {
+    head.headers.remove("content-encoding");
+    head.headers.remove("content-length");
+  }
+
+  ResponseHead head;
+  DecodedBody body;
+};
 
 ClientResponse::ClientResponse(ConnectionPool::Lease lease) : lease_(std::move(lease)) {}
 ClientResponse::ClientResponse(std::unique_ptr<H2ClientExchange> exchange) : exchange_(std::move(exchange)) {}
@@ -83,29 +110,60 @@ ClientResponse::ClientResponse(ClientResponse&&) noexcept = default;
 ClientResponse& ClientResponse::operator=(ClientResponse&&) noexcept = default;
 ClientResponse::~ClientResponse() = default;
 
-const ResponseHead& ClientResponse::head() const {
+void ClientResponse::decode(const DecodeLimits& limits) {
+  const std::optional<std::string_view> coding = DecodedBody::coding_of(own_head().headers);
+  // Of HEAD and 304 there is none.
+  if (!coding || own_body().length() == 0) return;
+  decoded_ = std::make_unique<Decoded>(own_head(), own_body(), *coding, limits);
+}
+
+const ResponseHead& ClientResponse::head() const { return decoded_ ? decoded_->head : own_head(); }
+
+BodySource& ClientResponse::body() {
+  if (decoded_) return decoded_->body;
+  return own_body();
+}
+
+const ResponseHead& ClientResponse::own_head() const {
   return exchange_ ? exchange_->head() : lease_.connection().head();
 }
 
-BodySource& ClientResponse::body() {
+BodySource& ClientResponse::own_body() {
   if (exchange_) return *exchange_;
   return lease_.connection();
 }
 
 ByteStream* ClientResponse::stream() { return exchange_ ? nullptr : lease_.connection().stream(); }
 
-Client::Client(const net::SocketAddress& upstream, const Options& options)
-    : upstream_(upstream),
-      server_name_(options.server_name.empty() ? upstream.host() : options.server_name),
-      authority_(authority_of(upstream, options)),
+Client::Client(std::vector<net::SocketAddress> upstreams, const Options& options)
+    : upstreams_(shared(std::move(upstreams))),
+      server_name_(options.server_name.empty() ? upstreams_->front().host() : options.server_name),
+      authority_(authority_of(upstreams_->front(), options)),
       options_(sound(options)),
       pool_(options.pool),
+      http2_counts_(std::make_unique<internal::H2ClientCounts>()),
       http2_(make_http2_pool(options_)) {}
 
 Client::~Client() = default;
 
 core::task<Result<ClientResponse>> Client::send(core::Context& context, const RequestHead& request,
                                                 BodySource* body) {
+  const bool asks =
+      options_.decode && !request.headers.get("accept-encoding") && !request.headers.get("range");
+  return asks ? send_decoded(context, request, body) : send_as_it_is(context, request, body);
+}
+
+core::task<Result<ClientResponse>> Client::send_decoded(core::Context& context, const RequestHead& request,
+                                                        BodySource* body) {
+  RequestHead asking = request;
+  (void)asking.headers.add("accept-encoding", DecodedBody::kAcceptEncoding);
+  Result<ClientResponse> response = co_await send_as_it_is(context, asking, body);
+  if (response) response->decode(*options_.decode);
+  co_return response;
+}
+
+core::task<Result<ClientResponse>> Client::send_as_it_is(core::Context& context, const RequestHead& request,
+                                                         BodySource* body) {
   if (Result<> checked = internal::check_request(request); !checked)
     co_return std::unexpected(checked.error());
   // Before a connection is taken: a client that sends slowly must not hold one,
@@ -171,8 +229,8 @@ struct Client::Http2Calls {
   }
 
   static H2ClientPool::Lease take_in(Client& client, net::Socket socket) {
-    return client.http2_->add(
-        std::make_unique<internal::H2ClientConnection>(std::move(socket), http2_options(client.options_)));
+    return client.http2_->add(std::make_unique<internal::H2ClientConnection>(
+        std::move(socket), http2_options(client.options_, *client.http2_counts_)));
   }
 };
 
@@ -204,9 +262,27 @@ core::task<Result<ClientResponse>> Client::send_http2(core::Context& context,
   }
 }
 
+// Each address has its share of the time that is left, so that one that says nothing
+// leaves some to the others.
+core::task<Result<net::Socket>> Client::connect_to_any(core::Context& context, TimePoint deadline) {
+  const auto all = upstreams();
+  const std::size_t first = all->size() == 1 ? 0 : turn_.fetch_add(1, std::memory_order_relaxed);
+  for (std::size_t i = 0;; ++i) {
+    const std::size_t left = all->size() - i;
+    const TimePoint now = core::now();
+    TimePoint until = deadline;
+    if (left > 1)
+      until = now + (std::min(deadline, context.deadline()) - now) / static_cast<Duration::rep>(left);
+    Result<net::Socket> socket =
+        co_await net::Socket::connect(context, (*all)[(first + i) % all->size()], until);
+    if (socket || left == 1 || !is_worth_another(socket.error()) || !context.check(core::now()))
+      co_return std::move(socket);
+  }
+}
+
 core::task<Result<net::Socket>> Client::connect(core::Context& context) {
   const TimePoint deadline = saturating_add(core::now(), options_.connect_timeout);
-  Result<net::Socket> socket = co_await net::Socket::connect(context, upstream_, deadline);
+  Result<net::Socket> socket = co_await connect_to_any(context, deadline);
   Result<> ready = socket ? Result<>() : std::unexpected(socket.error());
   if (!ready) ready.error().where = "connect";
   if (ready && options_.tls != nullptr) {
@@ -259,6 +335,21 @@ core::task<Result<>> Client::open_idle(core::Context& context) {
   co_return Result<>();
 }
 
+std::shared_ptr<const std::vector<net::SocketAddress>> Client::upstreams() const {
+  const std::lock_guard guard(upstreams_lock_);
+  return upstreams_;
+}
+
+void Client::set_upstreams(std::vector<net::SocketAddress> upstreams) {
+  auto to = shared(std::move(upstreams));
+  {
+    const std::lock_guard guard(upstreams_lock_);
+    if (std::ranges::is_permutation(*upstreams_, *to)) return;
+    upstreams_ = to;
+  }
+  pool_.keep_only(*to);
+}
+
 void Client::close_idle() {
   pool_.close_idle();
   if (http2_) http2_->close_idle();
@@ -286,7 +377,9 @@ Client::Stats Client::stats() const {
                    .streams = pool.streams,
                    .reuses = pool.reuses,
                    .refusals = pool.refusals,
-                   .closed = pool.closed};
+                   .closed = pool.closed,
+                   .resets = http2_counts_->resets.load(std::memory_order_relaxed),
+                   .goaways = http2_counts_->goaways.load(std::memory_order_relaxed)};
   }
   std::ranges::transform(connects_failed_, stats.connects_failed.begin(),
                          [](const auto& counter) { return counter.load(std::memory_order_relaxed); });

@@ -23,7 +23,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "weir/base/clock.h"
 #include "weir/base/result.h"
@@ -33,6 +36,7 @@
 #include "weir/http/body.h"
 #include "weir/http/byte_stream.h"
 #include "weir/http/connection_pool.h"
+#include "weir/http/decoding.h"
 #include "weir/http/message.h"
 #include "weir/http/parser.h"
 #include "weir/net/address.h"
@@ -43,6 +47,7 @@ namespace weir::http {
 namespace internal {
 class H2ClientExchange;
 class H2ClientPool;
+struct H2ClientCounts;
 struct Outgoing;
 }  // namespace internal
 
@@ -66,10 +71,11 @@ class [[nodiscard]] ClientResponse {
   ClientResponse& operator=(ClientResponse&&) noexcept;
   ~ClientResponse();
 
-  // Never an interim (1xx) one, but for a 101 that was asked for.
+  // Never an interim (1xx) one, but for a 101 that was asked for. Of a body that is
+  // decoded (Options::decode) without Content-Encoding and Content-Length.
   const ResponseHead& head() const;
-  // Its errors are BodySource's; too_large is Options::response.body. While
-  // the request's body is not sent whole, next() goes on sending it, and its
+  // Where it is decoded, its errors are DecodedBody's as well. Its errors are BodySource's; too_large is
+  // Options::response.body. While the request's body is not sent whole, next() goes on sending it, and its
   // errors are errors of next().
   BodySource& body();
   // The connection, where the request asked for another protocol ("Connection:
@@ -81,8 +87,14 @@ class [[nodiscard]] ClientResponse {
   explicit ClientResponse(ConnectionPool::Lease lease);
   explicit ClientResponse(std::unique_ptr<internal::H2ClientExchange> exchange);
 
+  struct Decoded;
+  void decode(const DecodeLimits& limits);
+  const ResponseHead& own_head() const;
+  BodySource& own_body();
+
   ConnectionPool::Lease lease_;                           // over HTTP/1
   std::unique_ptr<internal::H2ClientExchange> exchange_;  // over HTTP/2
+  std::unique_ptr<Decoded> decoded_;                      // null: as it came
 };
 
 class Client {
@@ -115,7 +127,7 @@ class Client {
     // Speaks TLS. It outlives the client. Null: clear text.
     net::TlsClientContext* tls = nullptr;
     // Whom the upstream has to be: asked for by SNI, held against its certificate,
-    // and in Host where a request has none. Empty: its address.
+    // and in Host where a request has none. Empty: its (first) address.
     std::string server_name = {};
     // What a response may bring. `target` is without meaning. A body is passed
     // on as it comes, so that its limit is far away: 1 TiB.
@@ -128,6 +140,10 @@ class Client {
     // Over TLS, `tls` offers "h2" by ALPN where this allows HTTP/2.
     ClientProtocol protocol = ClientProtocol::http1;
     Http2 http2 = {};
+    // Asks for compressed replies, where a request says nothing of Accept-Encoding and
+    // asks for no ranges, and hands them out as what they were. nullopt: neither; what
+    // a reply is coded with is its reader's to know, as a proxy wants it.
+    std::optional<DecodeLimits> decode = {};
   };
 
   // Counts since construction; a snapshot whose fields may be a moment apart.
@@ -143,13 +159,19 @@ class Client {
       std::uint64_t reuses;
       std::uint64_t refusals;  // at_limit
       std::array<std::uint64_t, kCloseCauses> closed;
+      std::uint64_t resets;   // RST_STREAM that the upstream has sent
+      std::uint64_t goaways;  // GOAWAY
     } http2;
     std::uint64_t connects_failed_for(Reason reason) const {
       return connects_failed[static_cast<std::size_t>(reason)];
     }
   };
 
-  Client(const net::SocketAddress& upstream, const Options& options);
+  Client(const net::SocketAddress& upstream, const Options& options)
+      : Client(std::vector{upstream}, options) {}
+  // One of several addresses, at least one: each connection begins with another and
+  // goes on to the next where it is refused or hears nothing, within connect_timeout.
+  Client(std::vector<net::SocketAddress> upstreams, const Options& options);
   ~Client();
 
   // Sends the request and returns when the head of its response is complete.
@@ -181,7 +203,7 @@ class Client {
   //                 other
   //   overloaded    at_limit (connections_max; over HTTP/2 also the upstream's
   //                 REFUSED_STREAM), throttled (its ENHANCE_YOUR_CALM), system
-  //                 (descriptors, ports)
+  //                 (descriptors; ports, where system_code is EADDRNOTAVAIL)
   //   internal      the body is not as long as it announced
   //   deadline, cancelled, and the errors of `body`
   // Cancellation: the connection is closed, over HTTP/2 the stream reset; the
@@ -209,24 +231,39 @@ class Client {
   // For a shutdown that waits for nothing. Later requests open new ones.
   void close_idle();
 
-  const net::SocketAddress& upstream() const { return upstream_; }
+  // The addresses of later connections, at least one. Idle ones to others are closed;
+  // those in use are not kept for another request, but for HTTP/2, which keeps them
+  // for pool.lifetime.
+  void set_upstreams(std::vector<net::SocketAddress> upstreams);
+
+  // The first.
+  net::SocketAddress upstream() const { return upstreams()->front(); }
+  std::shared_ptr<const std::vector<net::SocketAddress>> upstreams() const;
   const Options& options() const { return options_; }
   Stats stats() const;
 
  private:
   core::task<Result<net::Socket>> connect(core::Context& context);
+  core::task<Result<net::Socket>> connect_to_any(core::Context& context, TimePoint deadline);
   core::task<Result<>> open(core::Context& context, ConnectionPool::Lease& lease);
   void fill(ConnectionPool::Lease& lease, net::Socket socket);
+  core::task<Result<ClientResponse>> send_decoded(core::Context& context, const RequestHead& request,
+                                                  BodySource* body);
+  core::task<Result<ClientResponse>> send_as_it_is(core::Context& context, const RequestHead& request,
+                                                   BodySource* body);
   core::task<Result<ClientResponse>> send_http1(core::Context& context, const internal::Outgoing& request,
                                                 ConnectionPool::Lease lease);
   core::task<Result<ClientResponse>> send_http2(core::Context& context, const internal::Outgoing& request);
   struct Http2Calls;
 
-  const net::SocketAddress upstream_;
-  const std::string server_name_;  // for TLS
-  const std::string authority_;    // for Host
+  mutable std::mutex upstreams_lock_;                                 // guards the pointer below
+  std::shared_ptr<const std::vector<net::SocketAddress>> upstreams_;  // never empty
+  std::atomic<std::size_t> turn_{0};                                  // relaxed: which of them is first
+  const std::string server_name_;                                     // for TLS
+  const std::string authority_;                                       // for Host
   const Options options_;
   ConnectionPool pool_;
+  const std::unique_ptr<internal::H2ClientCounts> http2_counts_;
   const std::unique_ptr<internal::H2ClientPool> http2_;  // null: never spoken
   // By the last connection, where the protocol is automatic. Relaxed: a hint of
   // what to be prepared for, and whoever connects finds out.

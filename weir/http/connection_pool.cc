@@ -25,6 +25,7 @@ std::string_view to_string(CloseCause cause) {
     case CloseCause::unusable: return "unusable";
     case CloseCause::abandoned: return "abandoned";
     case CloseCause::failed: return "failed";
+    case CloseCause::moved: return "moved";
     case CloseCause::shut_down: return "shut_down";
   }
   return "unknown";
@@ -140,6 +141,7 @@ void ConnectionPool::give_back(Owned connection) {
   {
     const std::lock_guard guard(lock_);
     --in_use_;
+    if (!cause && is_moved_locked(*connection)) cause = CloseCause::moved;
     if (!cause && (idle_max_ == 0 || idle_.size() + in_use_ >= connections_max_)) {
       cause = CloseCause::surplus;
     }
@@ -189,6 +191,22 @@ void ConnectionPool::resize(std::uint32_t connections_max, std::uint32_t idle_ma
     surplus = take_surplus_locked();
     if (surplus == nullptr) return;
   }
+}
+
+bool ConnectionPool::is_moved_locked(const internal::ClientConnection& connection) const {
+  return !upstreams_.empty() && std::ranges::find(upstreams_, connection.upstream()) == upstreams_.end();
+}
+
+void ConnectionPool::keep_only(std::vector<net::SocketAddress> upstreams) {
+  std::vector<Owned> closing;  // outlives the lock
+  const std::lock_guard guard(lock_);
+  upstreams_ = std::move(upstreams);
+  for (Owned& idle : idle_) {
+    if (!is_moved_locked(*idle)) continue;
+    count_locked(CloseCause::moved);
+    closing.push_back(std::move(idle));
+  }
+  std::erase(idle_, nullptr);
 }
 
 std::size_t ConnectionPool::sweep() {

@@ -25,6 +25,7 @@
 
 #include "weir/base/clock.h"
 #include "weir/base/result.h"
+#include "weir/net/address.h"
 
 namespace weir::http {
 
@@ -41,6 +42,7 @@ enum class CloseCause : std::uint8_t {
   unusable,      // the last exchange left it so: the upstream said close, answered early or sent too much
   abandoned,     // given up before the response's end: not read on, cancelled, too late
   failed,        // an error, of the connection or in what came over it
+  moved,         // its upstream has other addresses now
   shut_down,     // by ConnectionPool::close_idle()
 };
 inline constexpr std::size_t kCloseCauses = static_cast<std::size_t>(CloseCause::shut_down) + 1;
@@ -113,6 +115,10 @@ class ConnectionPool {
   // idle ones are. `connections_max`: at least 1. Callable from any task.
   void resize(std::uint32_t connections_max, std::uint32_t idle_max);
 
+  // Only connections to one of these are kept from now on. Empty: whatever they are
+  // to, as at first.
+  void keep_only(std::vector<net::SocketAddress> upstreams);
+
   // Closes idle connections that are past their time; how many.
   std::size_t sweep();
   // Closes all idle ones.
@@ -136,12 +142,14 @@ class ConnectionPool {
   void count_locked(CloseCause cause) { ++closed_[static_cast<std::size_t>(cause)]; }
 
   Owned take_surplus_locked();
+  bool is_moved_locked(const internal::ClientConnection& connection) const;
 
   const Options options_;    // but for the two below
   mutable std::mutex lock_;  // guards all below
   std::uint32_t connections_max_;
   std::uint32_t idle_max_;
-  std::vector<Owned> idle_;  // the one that became idle first comes first
+  std::vector<net::SocketAddress> upstreams_;  // empty: any
+  std::vector<Owned> idle_;                    // the one that became idle first comes first
   std::uint32_t in_use_ = 0;
   std::uint64_t reuses_ = 0;
   std::uint64_t refusals_ = 0;

@@ -234,4 +234,11 @@ Resolver::Stats Resolver::stats() const {
   return stats;
 }
 
+Result<Resolver::Addresses> resolve_all(std::string_view host, std::uint16_t port) {
+  if (auto known = internal::known_addresses(host)) return with_port(std::move(*known), port);
+  const std::optional<std::string> name = internal::canonical_name(host);
+  if (!name) return fail(ErrorKind::invalid, Reason::malformed, "name");
+  return with_port(internal::look_up_blocking(*name, Resolver::Options{}.addresses_max), port);
+}
+
 }  // namespace weir::net

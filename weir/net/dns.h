@@ -134,4 +134,9 @@ class Resolver {
   Stats stats_;
 };
 
+// Without a Resolver: all addresses of a name, in the order in which to try them. Blocks
+// the thread for as long as the system's resolver does: for start-up only.
+// Errors: Resolver::resolve()'s, as far as they are of names.
+Result<Resolver::Addresses> resolve_all(std::string_view host, std::uint16_t port);
+
 }  // namespace weir::net

@@ -275,5 +275,11 @@ TEST(SystemResolver, LooksUpOnAThreadOfItsOwn) {
   }));
 }
 
+TEST(ResolveAll, KnowsNumbersAndLocalhostAndWhatCanBeNoName) {
+  EXPECT_THAT(texts(resolve_all("10.1.2.3", 80)), ElementsAre("10.1.2.3:80"));
+  EXPECT_THAT(texts(resolve_all("localhost", 80)), ElementsAre("127.0.0.1:80", "[::1]:80"));
+  EXPECT_THAT(texts(resolve_all("no such name", 80)), ElementsAre("invalid: malformed at name"));
+}
+
 }  // namespace
 }  // namespace weir::net

@@ -64,6 +64,7 @@ class ClientConnection final : public BodySource {
   void mark_idle(TimePoint now);
   void mark_reused() { reused_ = true; }
   bool is_quiet() const { return socket_.is_quiet().value_or(false); }
+  const net::SocketAddress& upstream() const { return socket_.peer(); }
   TimePoint opened() const { return opened_; }
   TimePoint idle_since() const { return idle_since_; }
   // Whose poller reports its events.

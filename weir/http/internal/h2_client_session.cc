@@ -128,10 +128,16 @@ struct H2ClientSession::Callbacks {
         if (frame->hd.length > 0 || ends) return 0;
         break;
       case NGHTTP2_RST_STREAM:
+        if (H2ClientCounts* const counts = of.limits_.counts)
+          counts->resets.fetch_add(1, std::memory_order_relaxed);
         if (H2ClientStream* const to = stream(session, frame->hd.stream_id)) to->reset_by_peer = true;
         return 0;
       case NGHTTP2_WINDOW_UPDATE: return 0;  // what asks for work is the body that we send
-      case NGHTTP2_GOAWAY: of.going_away_ = true; return 0;
+      case NGHTTP2_GOAWAY:
+        if (H2ClientCounts* const counts = of.limits_.counts)
+          counts->goaways.fetch_add(1, std::memory_order_relaxed);
+        of.going_away_ = true;
+        return 0;
       default: break;
     }
     return of.charge_idle_frame() ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;

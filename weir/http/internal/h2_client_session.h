@@ -10,6 +10,7 @@
 // here waits.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -34,6 +35,12 @@ enum class H2Drop : std::uint8_t {
   not_needed,  // the response is whole, and the rest of the request is of no use
 };
 
+// What the servers of one client have said; relaxed: they order nothing.
+struct H2ClientCounts {
+  std::atomic<std::uint64_t> resets{0};  // streams
+  std::atomic<std::uint64_t> goaways{0};
+};
+
 class H2ClientSession {
  public:
   struct Limits {
@@ -41,7 +48,8 @@ class H2ClientSession {
     std::uint32_t interim_max;
     Bytes stream_window;  // what a stream may send before it is read
     Bytes connection_window;
-    bool secure;  // for :scheme
+    bool secure;                       // for :scheme
+    H2ClientCounts* counts = nullptr;  // null: nobody wants to know
   };
 
   explicit H2ClientSession(const Limits& limits);

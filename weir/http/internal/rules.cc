@@ -92,13 +92,19 @@ bool settle_target(RequestHead& head) {
 
 void TransferCodings::add(std::string_view value) {
   present = true;
-  while (!value.empty()) {
+  for (bool more = true; more;) {
     const std::size_t comma = std::min(value.find(','), value.size());
     std::string_view member = value.substr(0, comma);
     while (!member.empty() && (member.front() == ' ' || member.front() == '\t')) member.remove_prefix(1);
     while (!member.empty() && (member.back() == ' ' || member.back() == '\t')) member.remove_suffix(1);
+    more = comma < value.size();
     value.remove_prefix(std::min(comma + 1, value.size()));
-    if (member.empty()) continue;
+    // A list may have empty members (RFC 9110 section 5.6.1), but not everybody before us
+    // or behind us takes ", chunked" for chunked: as doubtful as two of them.
+    if (member.empty()) {
+      chunked += 2;
+      continue;
+    }
     chunked_last = equals_ignoring_case(member, "chunked");
     ++(chunked_last ? chunked : others);
   }
