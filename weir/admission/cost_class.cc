@@ -20,8 +20,6 @@ namespace {
 
 constexpr std::uint32_t kShardsMax = 16;
 constexpr Duration kRetryMax = 60s;
-// The longest that passes between two readings of the clock, as we count.
-constexpr Duration kTickMax = 1s;
 // Without a completion for so long, what was learned of the service time is
 // believed less and less: half of it each time.
 constexpr Duration kForgets = 1s;
@@ -158,24 +156,10 @@ void CostClass::take_limit() {
   if (limit != bound_.limit()) bound_.adapt(limit);
 }
 
-namespace {
-
-// Also when the clock was set back, and it would not be for a long time.
-bool is_due(const std::atomic<Duration::rep>& at, Duration every, TimePoint now) {
-  const Duration left = Duration(at.load(std::memory_order_relaxed)) - now.time_since_epoch();
-  return left <= Duration() || left > every;
-}
-
-}  // namespace
-
-bool CostClass::shed_step_is_due(TimePoint now) const {
-  return is_due(shed_step_due_, shedder_.every(), now);
-}
-
 bool CostClass::window_is_due(const Shard& mine, TimePoint now) const {
   const std::uint32_t samples = std::max(mine.window.started_count(), mine.window.completed_count());
   return samples >= pace_samples_.load(std::memory_order_relaxed) ||
-         is_due(window_due_, Duration(pace_span_.load(std::memory_order_relaxed)), now);
+         window_due_.is(now, Duration(pace_span_.load(std::memory_order_relaxed)));
 }
 
 void CostClass::arrived(const Arrival& arrival, TimePoint now) {
@@ -257,14 +241,10 @@ void CostClass::ended(const Ending& ending, TimePoint now) {
 void CostClass::step(TimePoint now, bool limiter_is_due) {
   const std::unique_lock guard(stepping_, std::try_to_lock);
   if (!guard.owns_lock()) return;
-  // A clock of our own: limiters learn rates from it, and would learn nonsense from
-  // one that is set back or jumps ahead.
-  clock_ += std::clamp(now - read_at_, Duration(), kTickMax);
-  read_at_ = now;
+  clock_.advance(now);
   if (shed_step_is_due(now)) step_shedder(now);
   if (!limiter_is_due) return;
-  window_due_.store(saturating_add(now, limiter_->pace().span).time_since_epoch().count(),
-                    std::memory_order_relaxed);
+  window_due_.made(now, limiter_->pace().span);
   Window merged(stepped_at_);
   Duration wait_sum = {};
   std::uint32_t wait_count = 0;
@@ -285,14 +265,13 @@ void CostClass::step_limiter(Window& window) {
   if (bound_.queued() > 0) window.held_back();
   queue_delay_.store(window.queue_delay_mean().count(), std::memory_order_relaxed);
   steps_.fetch_add(1, std::memory_order_relaxed);
-  limiter_->step(clock_, window);
-  stepped_at_ = clock_;
+  limiter_->step(clock_.now(), window);
+  stepped_at_ = clock_.now();
   take_limit();
 }
 
 void CostClass::step_shedder(TimePoint now) {
-  shed_step_due_.store(saturating_add(now, shedder_.every()).time_since_epoch().count(),
-                       std::memory_order_relaxed);
+  shed_step_due_.made(now, shedder_.every());
   arrivals_.fill(0);
   second_.fill(0);
   std::uint64_t completed = 0;
@@ -314,22 +293,22 @@ void CostClass::step_shedder(TimePoint now) {
     completed += std::exchange(each.completed_units, 0u);
     peak = std::max(peak, std::exchange(each.in_flight_peak, 0u));
     held_back = std::exchange(each.held_back, false) || held_back;
-    if (std::exchange(each.learned_something, false)) completed_at_ = clock_;
+    if (std::exchange(each.learned_something, false)) completed_at_ = clock_.now();
     if (each.service_ns > 0) {
       service_sum += each.service_ns;
       ++service_count;
     }
   }
   learn_service_time(service_count == 0 ? 0 : service_sum / service_count);
-  shedder_.step(clock_, {.arrivals = arrivals_,
-                         .second = second_,
-                         .completed = completed,
-                         .held_back = held_back,
-                         .busy = 2 * std::max<std::uint64_t>(peak, bound_.in_use()) >= bound_.limit()});
+  shedder_.step(clock_.now(), {.arrivals = arrivals_,
+                               .second = second_,
+                               .completed = completed,
+                               .held_back = held_back,
+                               .busy = 2 * std::max<std::uint64_t>(peak, bound_.in_use()) >= bound_.limit()});
 }
 
 void CostClass::learn_service_time(double ns) {
-  const Duration idle = clock_ - completed_at_ - kForgets;
+  const Duration idle = clock_.now() - completed_at_ - kForgets;
   if (idle > Duration()) ns *= std::exp2(-seconds(idle) / seconds(kForgets));
   service_time_.store(static_cast<Duration::rep>(ns), std::memory_order_relaxed);
 }

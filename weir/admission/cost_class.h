@@ -22,6 +22,7 @@
 
 #include "weir/admission/limiter.h"
 #include "weir/admission/shedder.h"
+#include "weir/admission/step_clock.h"
 #include "weir/base/result.h"
 #include "weir/base/units.h"
 #include "weir/bounds/bound.h"
@@ -152,7 +153,7 @@ class CostClass {
   void ended(const Ending& ending, TimePoint now);
 
   bool window_is_due(const Shard& mine, TimePoint now) const;
-  bool shed_step_is_due(TimePoint now) const;
+  bool shed_step_is_due(TimePoint now) const { return shed_step_due_.is(now, shedder_.every()); }
   void step(TimePoint now, bool limiter_is_due);
   void step_limiter(Window& window);
   void step_shedder(TimePoint now);
@@ -174,8 +175,8 @@ class CostClass {
   const bool reports_start_;
 
   // Written by step(); relaxed: they order nothing.
-  std::atomic<Duration::rep> shed_step_due_{0};
-  std::atomic<Duration::rep> window_due_{0};
+  StepDue shed_step_due_;
+  StepDue window_due_;
   std::atomic<Duration::rep> pace_span_{0};
   std::atomic<std::uint32_t> pace_samples_{1};
   std::atomic<Duration::rep> service_time_{0};
@@ -188,9 +189,8 @@ class CostClass {
   std::unique_ptr<Limiter> limiter_;
   LevelCounts arrivals_{};
   LevelCounts second_{};
-  TimePoint clock_{1h};
-  TimePoint read_at_ = {};       // what the real one said then
-  TimePoint stepped_at_{1h};     // by ours, as what follows
+  StepClock clock_;
+  TimePoint stepped_at_ = clock_.now();
   TimePoint completed_at_ = {};  // when something last was
 };
 

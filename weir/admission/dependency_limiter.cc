@@ -11,8 +11,6 @@ namespace weir::admission {
 namespace {
 
 constexpr std::uint32_t kShards = 16;
-// The longest that passes between two readings of the clock, as we count.
-constexpr Duration kTickMax = 1s;
 
 }  // namespace
 
@@ -89,20 +87,16 @@ void DependencyLimiter::ended(Outcome outcome, TimePoint began, TimePoint now) {
 
 bool DependencyLimiter::is_due(const Window& mine, TimePoint now) const {
   const std::uint32_t samples = std::max(mine.started_count(), mine.completed_count());
-  if (samples >= pace_samples_.load(std::memory_order_relaxed)) return true;
-  const Duration left = Duration(window_due_.load(std::memory_order_relaxed)) - now.time_since_epoch();
-  // Also when the clock was set back, and it would not be for a long time.
-  return left <= Duration() || left > Duration(pace_span_.load(std::memory_order_relaxed));
+  return samples >= pace_samples_.load(std::memory_order_relaxed) ||
+         window_due_.is(now, Duration(pace_span_.load(std::memory_order_relaxed)));
 }
 
 // Whoever comes while another makes the step leaves it to that one.
 void DependencyLimiter::step(TimePoint now) {
   const std::unique_lock guard(stepping_, std::try_to_lock);
   if (!guard.owns_lock() || limiter_ == nullptr) return;
-  clock_ += std::clamp(now - read_at_, Duration(), kTickMax);
-  read_at_ = now;
-  window_due_.store(saturating_add(now, limiter_->pace().span).time_since_epoch().count(),
-                    std::memory_order_relaxed);
+  clock_.advance(now);
+  window_due_.made(now, limiter_->pace().span);
   Window merged(stepped_at_);
   for (std::uint32_t i = 0; i < kShards; ++i) {
     Shard& each = shards_[i];
@@ -113,8 +107,8 @@ void DependencyLimiter::step(TimePoint now) {
   const bounds::Bound::Stats of_bound = bound_.stats();
   if (of_bound.queued > 0 || of_bound.refused() != refused_) merged.held_back();
   refused_ = of_bound.refused();
-  limiter_->step(clock_, merged);
-  stepped_at_ = clock_;
+  limiter_->step(clock_.now(), merged);
+  stepped_at_ = clock_.now();
   steps_.fetch_add(1, std::memory_order_relaxed);
   take_limit();
 }

@@ -27,6 +27,7 @@
 
 #include "weir/admission/cost_class.h"
 #include "weir/admission/limiter.h"
+#include "weir/admission/step_clock.h"
 #include "weir/base/clock.h"
 #include "weir/bounds/bound.h"
 
@@ -97,7 +98,7 @@ class DependencyLimiter {
 
   // Written by whoever has stepping_; relaxed: they order nothing.
   std::atomic<bool> moves_{false};
-  std::atomic<Duration::rep> window_due_{0};
+  StepDue window_due_;
   std::atomic<Duration::rep> pace_span_{0};
   std::atomic<std::uint32_t> pace_samples_{1};
   std::atomic<std::uint32_t> limit_min_{0};
@@ -107,9 +108,8 @@ class DependencyLimiter {
   std::mutex stepping_;
   // Guarded by stepping_.
   std::unique_ptr<Limiter> limiter_;  // null: none
-  TimePoint clock_{1h};               // ours: never set back
-  TimePoint read_at_ = {};            // what the real one said then
-  TimePoint stepped_at_{1h};
+  StepClock clock_;
+  TimePoint stepped_at_ = clock_.now();
   std::uint64_t refused_ = 0;  // by the bound, at the last step
 };
 
