@@ -1,5 +1,5 @@
-// Heads that have nothing in them that is worth a second look, as nearly all have:
-// they are read here, for a third of what llhttp takes.
+// Heads that have nothing in them that is worth a second look, as nearly all are: read
+// here, a small request takes 2,500 instructions less (docs/design/http-performance.md).
 //
 // What is taken here llhttp takes as well, and makes the same of it; all else is left
 // to it from the beginning, and to it alone to refuse. Pure functions.
