@@ -22,4 +22,4 @@ packages_ci=(libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19 libbenchma
 packages_web=(nodejs npm)
 
 # The other side of comparisons, and what drives and watches both.
-packages_bench=(libbenchmark-dev golang-go nginx-light haproxy h2o nghttp2-client openssl wrk linux-perf curl jq tcpdump slowhttptest)
+packages_bench=(libbenchmark-dev golang-go nginx-light haproxy h2o nghttp2-client openssl wrk linux-perf curl jq tcpdump slowhttptest valgrind)

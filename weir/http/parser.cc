@@ -145,22 +145,33 @@ struct Parser::Callbacks {
   // head; 0: it is not plain, or llhttp has been given some of it.
   static std::size_t take_plain_head(Parser& parser, std::string_view input) {
     if (parser.line_bytes_ > 0 || parser.after_cr_ || parser.after_start_line_) return 0;
-    const internal::PlainLimits limits{.bytes = parser.limits_.head.count - parser.framing_bytes_,
-                                       .fields = parser.limits_.fields,
-                                       .target = parser.limits_.target.count};
-    const auto plain = parser.request_ != nullptr
-                           ? internal::read_plain_head(input, limits, *parser.request_)
-                           : internal::read_plain_head(input, limits, *parser.response_);
-    if (!plain) return 0;
-    parser.hosts_ = plain->hosts;
-    parser.length_seen_ = plain->length.has_value();
+    internal::PlainHead plain;
+    RequestHead* const request = parser.request_;
+    if (request != nullptr ? !read_plain_request(input, request->method.size(), plain)
+                           : !read_plain_response(input, plain)) {
+      return 0;
+    }
+    // Too much of anything is refused where all is.
+    const Limits& limits = parser.limits_;
+    if (plain.bytes > limits.head.count - parser.framing_bytes_ || plain.count > limits.fields) return 0;
+    if (request != nullptr && plain.what.size() > limits.target.count) return 0;
+    (request != nullptr ? request->target : parser.response_->reason).assign(plain.what);
+    Headers& fields = parser.fields();
+    for (std::size_t i = 0; i < plain.count; ++i) {
+      fields.begin_field();
+      fields.append_name(plain.fields[i].name);
+      fields.append_value(plain.fields[i].value);
+      fields.end_field();
+    }
+    parser.hosts_ = plain.hosts;
+    parser.length_seen_ = plain.length.has_value();
     llhttp_t& llhttp = as_llhttp(parser.state_.data());
     llhttp.http_major = llhttp.http_minor = 1;
-    llhttp.status_code = static_cast<std::uint16_t>(plain->status);
-    llhttp.content_length = plain->length.value_or(0);
-    llhttp.flags = plain->length ? F_CONTENT_LENGTH : 0;
+    llhttp.status_code = static_cast<std::uint16_t>(plain.status);
+    llhttp.content_length = plain.length.value_or(0);
+    llhttp.flags = plain.length ? F_CONTENT_LENGTH : 0;
     llhttp.data = nullptr;
-    return plain->bytes;
+    return plain.bytes;
   }
 };
 
@@ -259,12 +270,13 @@ std::optional<Parser::Step> Parser::read_method(std::string_view input, std::siz
   std::string& method = request_->method;
   const bool came_in_pieces = !method.empty();
   const std::size_t start = at;
-  for (; at < input.size() && input[at] != ' '; ++at) {
-    if (!is_token(input.substr(at, 1))) return refuse(Refusal::start_line, at);
-    if (method.size() == internal::kMethodBytesMax) return refuse(Refusal::method, at);
-    method.push_back(input[at]);
-  }
+  const std::string_view may_be = input.substr(0, at + internal::kMethodBytesMax - method.size());
+  while (at < may_be.size() && internal::is_token_character(may_be[at])) ++at;
+  method.append(input, start, at - start);
   if (at == input.size()) return Step{Event::need_more, at, {}};
+  if (input[at] != ' ') {
+    return refuse(internal::is_token_character(input[at]) ? Refusal::method : Refusal::start_line, at);
+  }
   if (method.empty()) return refuse(Refusal::start_line, at);
   // HTTP/2 begins with "PRI * HTTP/2.0".
   if (method == "PRI") return refuse(Refusal::version, at);

@@ -1,24 +1,32 @@
 #include "weir/http/internal/plain_head.h"
 
-#include <array>
+#include <bit>
 #include <charconv>
 #include <cstring>
+
+#include "weir/http/message.h"
 
 namespace weir::http::internal {
 namespace {
 
 constexpr std::string_view kLineEnd = "\r\n";
 
-// Less than llhttp takes in a path or a query: what RFC 3986 has there.
-constexpr std::array<bool, 256> make_target_characters() {
+constexpr std::array<bool, 256> make_table(std::string_view marks) {
   std::array<bool, 256> table{};
   for (char c = '0'; c <= '9'; ++c) table[static_cast<std::size_t>(c)] = true;
   for (char c = 'a'; c <= 'z'; ++c) table[static_cast<std::size_t>(c)] = true;
   for (char c = 'A'; c <= 'Z'; ++c) table[static_cast<std::size_t>(c)] = true;
-  for (const char c : std::string_view("-._~!$&'()*+,;=:@%/?")) table[static_cast<std::size_t>(c)] = true;
+  for (const char c : marks) table[static_cast<std::size_t>(c)] = true;
   return table;
 }
-constexpr std::array<bool, 256> kTargetCharacters = make_target_characters();
+constexpr std::array<bool, 256> kTokenCharacters = make_table("!#$%&'*+-.^_`|~");
+// Less than llhttp takes in a path or a query: what RFC 3986 has there.
+constexpr std::array<bool, 256> kTargetCharacters = make_table("-._~!$&'()*+,;=:@%/?");
+
+std::size_t end_of(const std::array<bool, 256>& kind, std::string_view input, std::size_t at) {
+  while (at < input.size() && kind[static_cast<unsigned char>(input[at])]) ++at;
+  return at;
+}
 
 // Where the characters from ' ' to '~' end.
 std::size_t end_of_text(std::string_view input, std::size_t at) {
@@ -26,8 +34,13 @@ std::size_t end_of_text(std::string_view input, std::size_t at) {
   for (; at + sizeof kEach <= input.size(); at += sizeof kEach) {
     std::uint64_t word = 0;
     std::memcpy(&word, input.data() + at, sizeof word);
-    // The highest bit of a byte: that one, or one before it, is none of them.
-    if ((((word - kEach * ' ') | (word + kEach)) & (kEach << 7)) != 0) break;
+    // The lowest byte whose highest bit is set here is the first that is none of them.
+    const std::uint64_t others = ((word - kEach * ' ') | (word + kEach)) & (kEach << 7);
+    if constexpr (std::endian::native == std::endian::little) {
+      if (others != 0) return at + static_cast<std::size_t>(std::countr_zero(others)) / 8;
+    } else {
+      if (others != 0) break;
+    }
   }
   while (at < input.size() && input[at] >= ' ' && input[at] <= '~') ++at;
   return at;
@@ -53,67 +66,49 @@ bool note(std::string_view name, std::string_view value, PlainHead& plain) {
   }
 }
 
-// Behind the fields and the empty line; 0: they are not plain.
-std::size_t read_fields(std::string_view input, std::size_t at, const PlainLimits& limits, Headers& fields,
-                        PlainHead& plain) {
+// False: they are not plain, or not all there.
+bool read_fields(std::string_view input, std::size_t at, PlainHead& plain) {
   while (!input.substr(at).starts_with(kLineEnd)) {
-    if (fields.size() == limits.fields) return 0;
-    const std::size_t colon = input.find(':', at);
-    if (colon == std::string_view::npos) return 0;
+    if (plain.count == PlainHead::kFieldsMax) return false;
+    const std::size_t colon = end_of(kTokenCharacters, input, at);
+    if (colon == at || colon == input.size() || input[colon] != ':') return false;
     std::size_t value = colon + 1;
     while (value < input.size() && input[value] == ' ') ++value;
     const std::size_t end = end_of_text(input, value);
-    if (end == value || !input.substr(end).starts_with(kLineEnd)) return 0;
-    const std::string_view name = input.substr(at, colon - at);
-    const std::string_view text = input.substr(value, end - value);
-    // Which takes no name but a token.
-    if (!note(name, text, plain) || !fields.add(name, text)) return 0;
+    if (end == value || !input.substr(end).starts_with(kLineEnd)) return false;
+    Headers::Field& field = plain.fields[plain.count++];
+    field = {.name = input.substr(at, colon - at), .value = input.substr(value, end - value)};
+    if (!note(field.name, field.value, plain)) return false;
     at = end + kLineEnd.size();
   }
-  at += kLineEnd.size();
-  return at <= limits.bytes ? at : 0;
+  plain.bytes = at + kLineEnd.size();
+  return true;
 }
 
 }  // namespace
 
-std::optional<PlainHead> read_plain_head(std::string_view input, const PlainLimits& limits,
-                                         RequestHead& head) {
+bool is_token_character(char c) { return kTokenCharacters[static_cast<unsigned char>(c)]; }
+
+bool read_plain_request(std::string_view input, std::size_t method, PlainHead& plain) {
   constexpr std::string_view kVersion = " HTTP/1.1\r\n";
-  const std::size_t begin = head.method.size() + 1;
-  if (!input.substr(begin).starts_with('/')) return std::nullopt;
-  std::size_t end = begin;
-  while (end < input.size() && kTargetCharacters[static_cast<unsigned char>(input[end])]) ++end;
-  if (end - begin > limits.target || !input.substr(end).starts_with(kVersion)) return std::nullopt;
-  PlainHead plain;
-  plain.bytes = read_fields(input, end + kVersion.size(), limits, head.headers, plain);
-  if (plain.bytes == 0) {
-    head.headers.clear();
-    return std::nullopt;
-  }
-  head.target.assign(input, begin, end - begin);
-  return plain;
+  const std::size_t begin = method + 1;
+  const std::size_t end = end_of(kTargetCharacters, input, begin);
+  if (end == begin || input[begin] != '/' || !input.substr(end).starts_with(kVersion)) return false;
+  plain.what = input.substr(begin, end - begin);
+  return read_fields(input, end + kVersion.size(), plain);
 }
 
-std::optional<PlainHead> read_plain_head(std::string_view input, const PlainLimits& limits,
-                                         ResponseHead& head) {
+bool read_plain_response(std::string_view input, PlainHead& plain) {
   constexpr std::string_view kVersion = "HTTP/1.1 ";
   constexpr std::size_t kReason = kVersion.size() + 4;
-  if (input.size() < kReason || !input.starts_with(kVersion) || input[kReason - 1] != ' ')
-    return std::nullopt;
-  PlainHead plain;
+  if (input.size() < kReason || !input.starts_with(kVersion) || input[kReason - 1] != ' ') return false;
   const char* const digits = input.data() + kVersion.size();
-  if (std::from_chars(digits, digits + 3, plain.status).ptr != digits + 3 || plain.status < 100)
-    return std::nullopt;
+  if (std::from_chars(digits, digits + 3, plain.status).ptr != digits + 3 || plain.status < 100) return false;
   const std::size_t end = end_of_text(input, kReason);
-  if (end == kReason || !input.substr(end).starts_with(kLineEnd)) return std::nullopt;
-  plain.bytes = read_fields(input, end + kLineEnd.size(), limits, head.headers, plain);
+  if (end == kReason || !input.substr(end).starts_with(kLineEnd)) return false;
+  plain.what = input.substr(kReason, end - kReason);
   // A body that lasts until the connection ends is llhttp's to find.
-  if (plain.bytes == 0 || (!plain.length && !has_no_body(plain.status))) {
-    head.headers.clear();
-    return std::nullopt;
-  }
-  head.reason.assign(input, kReason, end - kReason);
-  return plain;
+  return read_fields(input, end + kLineEnd.size(), plain) && (plain.length || has_no_body(plain.status));
 }
 
 }  // namespace weir::http::internal
