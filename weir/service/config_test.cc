@@ -75,7 +75,7 @@ upstreams:
     url: embedded:demo
     inflight: 5
     timeout: 1h
-    connections: { idle_max: 0, idle_timeout: 1ms, connect_timeout: 1m, lifetime: 24h }
+    connections: { idle_max: 0, idle_timeout: 1ms, connect_timeout: 1m, lifetime: 24h, resolve: 1s }
     because: z
   a: { url: "http://[::1]/", inflight: 1, because: z }
 routes: [{ match: /, upstream: a }, { match: "/b", upstream: b }]
