@@ -100,7 +100,7 @@ drain: { deadline: 0, readiness_delay: 5m }
                                                  .targets = {{.url = {true, {}}}},
                                                  .inflight = 5,
                                                  .timeout = 1h,
-                                                 .connections = {0, 1ms, 1min, 24h},
+                                                 .connections = {0, 1ms, 1min, 24h, 1s},
                                                  .because = "z"}));
   EXPECT_EQ(config.upstreams[1], (UpstreamConfig{.name = "a",
                                                  .targets = {{.url = {false, {"::1", 80}}}},
