@@ -86,6 +86,16 @@ TEST(DrillProgram, InterruptedItShowsTheChecksThatWereMade) {
   EXPECT_THAT(program.out(), HasSubstr("Interrupted"));
 }
 
+TEST(DrillProgram, SpeaksHttp2WhereItIsAskedTo) {
+  core::Limit workers({.name = "workers", .limit = 100});
+  ServerUnderTest server(bounded_by(workers), {.connections_max = 5000});
+  Process program(command(server, {"--from", "50", "--step", "10m", "--http2"}));
+  ASSERT_TRUE(server.wait_for([](const auto& stats) { return stats.replies >= 5; })) << program.err();
+  EXPECT_EQ(server.stats().connections_http2, server.stats().connections_accepted);
+  program.signal(SIGINT);
+  EXPECT_EQ(program.wait(kPatience), 130) << program.err();
+}
+
 // Below those that the kernel gives out, and another one for each process.
 std::uint16_t own_port() { return static_cast<std::uint16_t>(10'000 + ::getpid() % 20'000); }
 

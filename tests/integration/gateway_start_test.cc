@@ -142,5 +142,22 @@ TEST(GatewayStart, WithoutAFileItServesTheDemo) {
   EXPECT_EQ(process.wait(kPatience), 0) << process.err();
 }
 
+TEST(GatewayStart, ATargetWhoseNameHasNoAddressIsRefusedByName) {
+  BoundsFile file{.upstreams = {{"u", std::string("http://no-such-host.invalid:9")}}};
+  const TemporaryFile written(file.text());
+  const Ended serve = run({"serve", written.path()});
+  EXPECT_EQ(serve.code, 2);
+  EXPECT_THAT(serve.err, HasSubstr("upstream 'u': no address for 'no-such-host.invalid': "));
+}
+
+TEST(GatewayStart, WithoutHttp2ItIsNoRequest) {
+  BoundsFile file = right_file();
+  file.server = "http2: { enabled: false }";
+  GatewayProcess gateway(file);
+  RawClient client(gateway.address());
+  client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+  EXPECT_EQ(client.read_reply().status, 505);
+}
+
 }  // namespace
 }  // namespace weir::testing

@@ -258,9 +258,42 @@ TEST(GatewayTargets, ANameWithoutAnAddressChangesNothing) {
   gateway.rewrite(file({url("http://no-such-host.invalid:80")}));
   const Reply reply = reload(gateway);
   EXPECT_EQ(reply.status, 409);
-  EXPECT_THAT(reply.body,
-              HasSubstr("upstream 'u': no address for 'no-such-host.invalid'\nnothing is changed\n"));
+  EXPECT_THAT(reply.body, HasSubstr("upstream 'u': no address for 'no-such-host.invalid': "));
+  EXPECT_THAT(reply.body, HasSubstr("\nnothing is changed\n"));
   EXPECT_EQ(ask_once(gateway.address(), get("/")).body, "a");
+}
+
+// Only one of the two addresses that the name has is listened on.
+TEST(GatewayTargets, OneGivenByNameIsReachedAtWhicheverOfItsAddressesAnswers) {
+  Named a("a");
+  const std::string at = fmt::format("http://localhost:{}", a.upstream.address().port());
+  GatewayProcess gateway(file({url(at)}, ", connections: { idle_max: 0, resolve: 1s }"));
+  RawClient client(gateway.address());
+  for (int i = 0; i < 10; ++i) ASSERT_EQ(client.ask(get("/")).body, "a") << i;
+  EXPECT_THAT(target_line(gateway, at), HasSubstr("\"addresses\": 2"));
+  EXPECT_EQ(gateway.metric("weir_target_addresses{upstream=\"u\",target=\"" + at + "\"}"), 2);
+  EXPECT_EQ(a.requests, 10);
+}
+
+// What many hosts share tells them by it.
+TEST(GatewayTargets, AreAskedForTheirHealthByTheNameThatTheFileHas) {
+  Recorder recorder(ok("well"));
+  BadUpstream upstream(recorder.script());
+  const std::string at = fmt::format("http://localhost:{}", upstream.address().port());
+  GatewayProcess gateway(file({url(at)}, ", health: { path: /healthz, interval: 10ms }"));
+  ASSERT_TRUE(becomes_true([&] { return !recorder.seen().empty(); }));
+  const std::string head = recorder.seen().front().head;
+  EXPECT_THAT(head, HasSubstr(fmt::format("ost: localhost:{}\r\n", upstream.address().port())));
+}
+
+// Each connection that is not kept takes a port for a minute.
+TEST(GatewayTargets, SayHowManyPortsTheyTake) {
+  Named a("a");
+  GatewayProcess gateway(file({url(a)}, ", connections: { idle_max: 0 }"));
+  RawClient client(gateway.address());
+  for (int i = 0; i < 20; ++i) ASSERT_EQ(client.ask(get("/")).body, "a");
+  const std::string sample = "weir_target_ports_used{upstream=\"u\",target=\"" + a.url() + "\"}";
+  EXPECT_TRUE(becomes_true([&] { return gateway.metric(sample) == 20; })) << gateway.page("/metrics").body;
 }
 
 }  // namespace

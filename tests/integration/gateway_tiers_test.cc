@@ -118,5 +118,27 @@ TEST(GatewayTiers, ATenantsOwnRate) {
   EXPECT_EQ(ask("other"), 429);
 }
 
+TEST(GatewayTiers, RepliesTellATenantItsRateAndWhatIsLeft) {
+  BadUpstream upstream([](BadUpstream::Peer& peer) { peer.serve(ok("done")); });
+  BoundsFile file{.tenant = "key: \"header:X-T\", inflight: 5, rate: { limit: 2, per: 1h }",
+                  .upstreams = {{"u", upstream.address()}}};
+  GatewayProcess gateway(file);
+  RawClient client(gateway.address());
+  const Reply first = client.ask(get("/u/", "X-T: a\r\n"));
+  EXPECT_EQ(first.field("RateLimit-Policy"), "\"tenant-rate\";q=2;w=3600");
+  EXPECT_EQ(first.field("RateLimit"), "\"tenant-rate\";r=1;t=1800");
+  EXPECT_THAT(client.ask(get("/u/", "X-T: a\r\n")).field("RateLimit").value_or(""), HasSubstr(";r=0;t="));
+  const Reply refused = client.ask(get("/u/", "X-T: a\r\n"));
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_EQ(refused.field("RateLimit-Policy"), "\"tenant-rate\";q=2;w=3600");
+  EXPECT_THAT(refused.field("RateLimit").value_or(""), HasSubstr(";r=0;t="));
+  // Another has its own; one without a name has none.
+  EXPECT_EQ(client.ask(get("/u/", "X-T: b\r\n")).field("RateLimit"), "\"tenant-rate\";r=1;t=1800");
+  EXPECT_EQ(client.ask(get("/u/")).field("RateLimit"), std::nullopt);
+  file.server = "rate_fields: false";
+  GatewayProcess silent(file);
+  EXPECT_EQ(ask_once(silent.address(), get("/u/", "X-T: a\r\n")).field("RateLimit-Policy"), std::nullopt);
+}
+
 }  // namespace
 }  // namespace weir::testing

@@ -6,13 +6,17 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <filesystem>
 #include <future>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 
+#include "tests/integration/client_fixture.h"
 #include "tests/integration/raw_client.h"
+#include "tests/integration/temporary_file.h"
+#include "tests/integration/tls_pair.h"
 #include "weir/bounds/bound.h"
 #include "weir/core/event.h"
 
@@ -180,6 +184,63 @@ TEST(Service, CutsOffWhatIsNotDoneInTime) {
   door.wait_for_inside(1);
   EXPECT_EQ(service.stop(), 0);
   EXPECT_THAT(service.said(), HasSubstr("cut off 1 connection that was not done\n"));
+}
+
+class SecureService : public TlsTest {};
+
+TEST_F(SecureService, SpeaksTlsAndReadsItsCertificateAgain) {
+  const auto first = authority_.issue({.common_name = "first"});
+  const auto second = authority_.issue({.common_name = "second"});
+  const auto copy = [](const std::string& from, const std::string& to) {
+    std::filesystem::copy_file(from, to, std::filesystem::copy_options::overwrite_existing);
+  };
+  const TemporaryFile cert(""), key("");
+  copy(first.chain_file, cert.path());
+  copy(first.key_file, key.path());
+  service::Service::Options options = small();
+  options.tls = service::TlsConfig{.certificates = {{.chain_file = cert.path(), .key_file = key.path()}}};
+  RunningService service(std::move(options));
+  (*service).route("GET /hello/{name}", hello);
+  service.start();
+  const auto client = client_context({.ca_file = authority_.file(), .alpn = {"h2", "http/1.1"}});
+  const auto ask = [&](http::ClientProtocol protocol) {
+    return fetch_once(service.at, {.target = "/hello/you"},
+                      {.tls = client.get(), .server_name = "localhost", .protocol = protocol});
+  };
+  const Fetched http2 = ask(http::ClientProtocol::automatic);
+  EXPECT_EQ(http2.answer.body, "hello, you\n") << http2.answer.text();
+  EXPECT_EQ(http2.stats.http2.connections, 1u);
+  EXPECT_THAT(service.said(), HasSubstr("greeter listens on https://127.0.0.1:"));
+  EXPECT_THAT(ask_once(service.admin, get("/metrics")).body,
+              HasSubstr("weir_tls_certificate_expiry_timestamp_seconds"));
+  // A key that is another's is refused, and what was there goes on.
+  copy(second.key_file, key.path());
+  EXPECT_FALSE((*service).reload_tls());
+  EXPECT_EQ(ask(http::ClientProtocol::automatic).answer.head.status, 200);
+  copy(second.chain_file, cert.path());
+  const auto reloaded = (*service).reload_tls();
+  EXPECT_TRUE(reloaded) << reloaded.error();
+  EXPECT_EQ(ask(http::ClientProtocol::automatic).answer.head.status, 200);
+}
+
+TEST_F(SecureService, WithoutHttp2AgreesOnHttp1) {
+  service::Service::Options options = small();
+  options.tls = service::TlsConfig{.certificates = {certificate(issued_)}};
+  options.server.http2.enabled = false;
+  RunningService service(std::move(options));
+  (*service).route("GET /hello/{name}", hello);
+  service.start();
+  const auto client = client_context({.ca_file = authority_.file(), .alpn = {"h2", "http/1.1"}});
+  const Fetched fetched = fetch_once(
+      service.at, {.target = "/hello/you"},
+      {.tls = client.get(), .server_name = "localhost", .protocol = http::ClientProtocol::automatic});
+  EXPECT_EQ(fetched.answer.head.status, 200) << fetched.answer.text();
+  EXPECT_EQ(fetched.stats.http2.connections, 0u);
+}
+
+TEST(Service, WithoutTlsHasNoCertificateToReadAgain) {
+  service::Service service(small());
+  EXPECT_EQ(service.reload_tls().error(), "no TLS is served");
 }
 
 std::string refusal_of(service::Service::Options options, std::vector<http::Route> routes = {}) {

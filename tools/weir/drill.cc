@@ -18,7 +18,6 @@
 #include "weir/core/scope.h"
 #include "weir/load/drill_file.h"
 #include "weir/load/target_url.h"
-#include "weir/net/address.h"
 
 namespace weir::tools {
 namespace {
@@ -40,10 +39,9 @@ constexpr const char* kChaos = "chaos";
 load::ServerWatch::Options watch_of(const std::string& url) {
   const load::TargetUrl at = or_usage("--admin", load::TargetUrl::parse(url));
   if (at.tls) refuse_option("--admin", "the metrics are read over http:// only");
-  const Result<net::SocketAddress> address = net::resolve(at.host, at.port);
-  if (!address) refuse_option("--admin", "no address is known for \"" + at.host + "\"");
-  return {
-      .address = *address, .authority = at.authority(), .target = at.target == "/" ? "/metrics" : at.target};
+  return {.address = address_of("--admin", at.host, at.port),
+          .authority = at.authority(),
+          .target = at.target == "/" ? "/metrics" : at.target};
 }
 
 int drill_from(RawOptions& raw) {

@@ -8,13 +8,23 @@
 #include <sstream>
 
 #include "tools/weir/options.h"
+#include "weir/core/now.h"
+#include "weir/core/runtime.h"
+#include "weir/core/scope.h"
 #include "weir/http/headers.h"
 #include "weir/load/inflight.h"
 #include "weir/load/mix_file.h"
-#include "weir/net/address.h"
+#include "weir/net/dns.h"
+#include "weir/net/socket.h"
 #include "weir/net/tls_client_context.h"
 
 namespace weir::tools {
+namespace {
+
+// For each address of a name, before the next is tried: a lost packet or two.
+constexpr Duration kConnectPatience = 2s;
+
+}  // namespace
 
 void refuse_option(const char* option, const std::string& why) { throw CLI::ValidationError(option, why); }
 
@@ -24,6 +34,22 @@ std::string read_file_of(const char* option, const std::string& path) {
   content << file.rdbuf();
   if (!file) refuse_option(option, path + ": " + std::strerror(errno));
   return std::move(content).str();
+}
+
+net::SocketAddress address_of(const char* option, const std::string& host, std::uint16_t port) {
+  const Result<net::Resolver::Addresses> all = net::resolve_all(host, port);
+  if (!all) refuse_option(option, "no address is known for \"" + host + "\": " + all.error().message());
+  if (all->size() == 1) return all->front();
+  std::optional<net::SocketAddress> answering;
+  core::Runtime runtime({.processors = 1});
+  (void)runtime.run([&](core::Scope& root) -> core::task<> {
+    for (const net::SocketAddress& each : *all) {
+      if (!co_await net::Socket::connect(root.context(), each, core::now() + kConnectPatience)) continue;
+      answering = each;
+      break;
+    }
+  });
+  return answering.value_or(all->front());
 }
 
 bool write_result(const char* program, const std::string& path, const std::string& content) {
@@ -103,9 +129,7 @@ void LoadTargetOptions::apply(load::LoadOptions& load) const {
   load.timeout = timeout_;
   load.timely = timely_;
   load.seed = seed_;
-  const Result<net::SocketAddress> address = net::resolve(target.host, target.port);
-  if (!address) refuse_option("URL", "no address is known for \"" + target.host + "\"");
-  load.target = *address;
+  load.target = address_of("URL", target.host, target.port);
   if (target.tls) apply_tls(target, load);
   load::raise_descriptor_limit();  // where it is refused, there are fewer
 }

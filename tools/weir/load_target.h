@@ -8,6 +8,7 @@
 
 #include "weir/load/load.h"
 #include "weir/load/target_url.h"
+#include "weir/net/address.h"
 
 namespace CLI {
 class App;
@@ -44,6 +45,11 @@ class LoadTargetOptions {
   Duration timely_ = 1ms;
   std::uint64_t seed_ = 1;
 };
+
+// Of a host, by name or number: the first of its addresses that takes a connection to
+// that port, and the first of all where none does; blocks. A CLI::ValidationError of that
+// option for a name without one.
+net::SocketAddress address_of(const char* option, const std::string& host, std::uint16_t port);
 
 // The whole content, or a CLI::ValidationError of that option.
 std::string read_file_of(const char* option, const std::string& path);

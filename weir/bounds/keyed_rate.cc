@@ -53,17 +53,24 @@ struct KeyedRate::Bucket {
 
 // Rates of single keys by their hashes, in order.
 struct KeyedRate::Rates {
-  const RateTicks& of(std::uint64_t hash, const RateTicks& otherwise) const {
-    if (keys.empty()) [[likely]]
-      return otherwise;
-    const auto found = std::ranges::lower_bound(keys, hash, {}, &Rate::hash);
-    return found == keys.end() || found->hash != hash ? otherwise : found->rate;
-  }
-
   struct Rate {
     std::uint64_t hash;
     RateTicks rate;
+    RateOptions declared;
   };
+
+  // Null: it has none of its own.
+  const Rate* find(std::uint64_t hash) const {
+    if (keys.empty()) [[likely]]
+      return nullptr;
+    const auto found = std::ranges::lower_bound(keys, hash, {}, &Rate::hash);
+    return found == keys.end() || found->hash != hash ? nullptr : &*found;
+  }
+  const RateTicks& of(std::uint64_t hash, const RateTicks& otherwise) const {
+    const Rate* const own = find(hash);
+    return own == nullptr ? otherwise : own->rate;
+  }
+
   std::vector<Rate> keys;
 };
 
@@ -88,6 +95,7 @@ struct alignas(64) KeyedRate::Shard {
   std::uint64_t mask = 0;       // buckets, a power of two, less 1
   mutable std::mutex mutex;     // guards what is in the buckets, and all below
   RateTicks rate;
+  RateOptions declared;  // the same
   std::shared_ptr<const Rates> own_rates;
   // The latest that a forgotten key was to be full at. New keys start from it,
   // so that one that comes back by a clock that is behind gains nothing.
@@ -146,6 +154,7 @@ std::expected<void, std::string> KeyedRate::resize(const RateOptions& rate) {
   for (Shard& shard : shards_) {
     const std::lock_guard guard(shard.mutex);
     shard.rate = RateTicks(rate);
+    shard.declared = rate;
   }
   return {};
 }
@@ -153,7 +162,7 @@ std::expected<void, std::string> KeyedRate::resize(const RateOptions& rate) {
 std::expected<void, std::string> KeyedRate::set_overrides(const Overrides& overrides) {
   if (auto right = verify_overrides(options_, overrides); !right) return right;
   auto rates = std::make_shared<Rates>();
-  for (const auto& [key, own] : overrides) rates->keys.push_back({hash_of(key), RateTicks(own)});
+  for (const auto& [key, own] : overrides) rates->keys.push_back({hash_of(key), RateTicks(own), own});
   std::ranges::sort(rates->keys, {}, &Rates::Rate::hash);
   const std::lock_guard one_at_a_time(change_mutex_);
   overrides_ = overrides.size();
@@ -250,6 +259,22 @@ void KeyedRate::refund(std::string_view key, std::uint64_t weight) {
   Slot* slot = shard.find(hash);
   const RateTicks& rate = shard.own_rates->of(hash, shard.rate);
   if (slot != nullptr) slot->full_at -= std::min(slot->full_at, weight * rate.each);
+}
+
+KeyedRate::Standing KeyedRate::standing(std::string_view key, TimePoint now) {
+  const std::uint64_t ticks = RateTicks::at(now);
+  const std::uint64_t hash = hash_of(key);
+  Shard& shard = shard_of(hash);
+  shard.prefetch(hash);
+  const std::lock_guard guard(shard.mutex);
+  const Rates::Rate* const own = shard.own_rates->find(hash);
+  const RateTicks& rate = own == nullptr ? shard.rate : own->rate;
+  const Slot* const slot = shard.find(hash);
+  const std::uint64_t full_at = slot == nullptr ? shard.forgotten_full_at : slot->full_at;
+  const std::uint64_t owed = full_at > ticks ? full_at - ticks : 0;
+  return {.rate = own == nullptr ? shard.declared : own->declared,
+          .left = (rate.burst - std::min(owed, rate.burst)) / rate.each,
+          .full_in = RateTicks::span(owed)};
 }
 
 KeyedRate::Stats KeyedRate::stats() const {

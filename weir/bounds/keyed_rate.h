@@ -84,6 +84,15 @@ class KeyedRate final : private LedgerEntry {
   // As Gcra's. Of a key that was forgotten: without effect, its bucket is full.
   void refund(std::string_view key, std::uint64_t weight = 1);
 
+  // What a key may still have, and when all of its burst is there again; a key that owes
+  // nothing has all of it. Charges nothing.
+  struct Standing {
+    RateOptions rate;
+    std::uint64_t left = 0;  // units, of rate.burst
+    Duration full_in = {};
+  };
+  Standing standing(std::string_view key, TimePoint now);
+
   // The rate of the keys that have none of their own. Takes effect at once; what
   // a key owes stays owed, in time. Error: which number is wrong; nothing changes.
   std::expected<void, std::string> resize(const RateOptions& rate);

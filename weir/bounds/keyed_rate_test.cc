@@ -202,5 +202,30 @@ TEST(KeyedRate, SomeKeysHaveRatesOfTheirOwnAndAllMoveWhileItRuns) {
             "rate tenant rate: for key \"a\": burst 0 would refuse everything; at least 1");
 }
 
+TEST(KeyedRate, AKeyIsToldWhatItHasLeft) {
+  Ledger ledger;
+  KeyedRate rate(ledger, {.name = "r",
+                          .rate = {.units = 10, .per = 1s, .burst = 5},
+                          .keys_max = 100,
+                          .overrides = {{"own", {.units = 1, .per = 60s, .burst = 2}}}});
+  const TimePoint now(Duration(1h));
+  const auto rested = rate.standing("a", now);
+  EXPECT_EQ(rested.left, 5u);
+  EXPECT_EQ(rested.full_in, Duration::zero());
+  EXPECT_EQ(rested.rate.units, 10u);
+  ASSERT_TRUE(rate.try_acquire("a", now, 3));
+  EXPECT_EQ(rate.standing("a", now).left, 2u);
+  EXPECT_GE(rate.standing("a", now).full_in, 300ms);
+  EXPECT_LT(rate.standing("a", now).full_in, 301ms);
+  EXPECT_EQ(rate.standing("b", now).left, 5u);
+  // To ask takes nothing, and time gives back.
+  EXPECT_EQ(rate.standing("a", now + 101ms).left, 3u);
+  EXPECT_EQ(rate.standing("a", now + 1s).left, 5u);
+  ASSERT_TRUE(rate.try_acquire("own", now, 2));
+  EXPECT_EQ(rate.standing("own", now).left, 0u);
+  EXPECT_EQ(rate.standing("own", now).rate.per, 60s);
+  EXPECT_FALSE(rate.try_acquire("own", now));
+}
+
 }  // namespace
 }  // namespace weir::bounds

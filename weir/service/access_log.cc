@@ -1,6 +1,8 @@
 #include "weir/service/access_log.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
+#include <netinet/in.h>
 
 #include <array>
 #include <chrono>
@@ -44,6 +46,23 @@ void append_field(const http::RequestHead& request, std::string_view name, std::
   append_quoted(request.headers.get(name).value_or("-"), out);
 }
 
+// "192.0.2.1", "2001:db8::1", as SocketAddress::host(), and takes no memory for it.
+class HostText {
+ public:
+  explicit HostText(const net::SocketAddress& address) {
+    const sockaddr* const native = address.native();
+    const void* const bytes =
+        address.is_ipv6()
+            ? static_cast<const void*>(&reinterpret_cast<const sockaddr_in6*>(native)->sin6_addr)
+            : &reinterpret_cast<const sockaddr_in*>(native)->sin_addr;
+    inet_ntop(native->sa_family, bytes, text_.data(), text_.size());
+  }
+  std::string_view view() const { return text_.data(); }
+
+ private:
+  std::array<char, INET6_ADDRSTRLEN> text_{};
+};
+
 thread_local std::string line_of_thread;
 
 // Not inlined: see http_date().
@@ -64,7 +83,7 @@ void append_json_line(const AccessEntry& entry, std::int64_t unix_ns, std::strin
   fmt::format_to(to, R"({{"time":"{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z")", utc.tm_year + 1900,
                  utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
                  unix_ns / 1'000'000 % 1'000);
-  text("client", entry.client.host());
+  text("client", HostText(entry.client).view());
   text("method", entry.request.method);
   text("target", entry.request.target);
   fmt::format_to(to, R"(,"version":"1.{}","status":{},"bytes":{},"duration_ms":{:.3f})",
@@ -84,9 +103,9 @@ void append_combined_line(const AccessEntry& entry, std::int64_t unix_ns, std::s
                                                             "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   const std::tm utc = utc_of(unix_ns);
   const auto to = std::back_inserter(out);
-  fmt::format_to(to, "{} - - [{:02}/{}/{:04}:{:02}:{:02}:{:02} +0000] ", entry.client.host(), utc.tm_mday,
-                 kMonths[static_cast<std::size_t>(utc.tm_mon)], utc.tm_year + 1900, utc.tm_hour, utc.tm_min,
-                 utc.tm_sec);
+  fmt::format_to(to, "{} - - [{:02}/{}/{:04}:{:02}:{:02}:{:02} +0000] ", HostText(entry.client).view(),
+                 utc.tm_mday, kMonths[static_cast<std::size_t>(utc.tm_mon)], utc.tm_year + 1900, utc.tm_hour,
+                 utc.tm_min, utc.tm_sec);
   // The request line as one text: what is in it is escaped as a whole.
   append_quoted(entry.request.method, out);
   out.back() = ' ';

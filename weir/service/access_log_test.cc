@@ -4,6 +4,10 @@
 
 #include <string>
 
+#include "weir/base/count_allocations.h"
+#include "weir/core/runtime.h"
+#include "weir/core/scope.h"
+
 namespace weir::service {
 namespace {
 
@@ -68,6 +72,33 @@ TEST(AccessLog, ALineHasABound) {
   std::string line;
   append_json_line(sample.entry(), kTime, line);
   EXPECT_LT(line.size(), 1500u);
+}
+
+TEST(AccessLog, ALineTakesNoMemory) {
+#ifdef WEIR_COUNTS_NO_ALLOCATIONS
+  GTEST_SKIP() << "nothing is counted here";
+#endif
+  for (const char* format : {"json", "combined"}) {
+    SCOPED_TRACE(format);
+    Sample sample;
+    AccessLog log({.path = "/dev/null", .format = format}, 1);
+    core::Runtime runtime({.processors = 1});
+    std::uint64_t taken = 1;
+    EXPECT_TRUE(runtime.run([&](core::Scope&) -> core::task<> {
+      const auto lines = [&](const char* client) {
+        sample.client = *net::SocketAddress::parse(client);
+        log.add(sample.entry());  // what is kept for later lines
+        const std::uint64_t before = allocations;
+        for (int i = 0; i < 100; ++i) log.add(sample.entry());
+        return allocations - before;
+      };
+      taken = lines("192.0.2.1:4711");
+      taken += lines("[2001:db8:1111:2222:3333:4444:5555:6666]:4711");
+      co_return;
+    }));
+    EXPECT_EQ(taken, 0u);
+    EXPECT_EQ(log.lines().stats().dropped, 0u);
+  }
 }
 
 }  // namespace

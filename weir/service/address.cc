@@ -115,6 +115,11 @@ std::string UpstreamUrl::text() const {
   return embedded_demo ? "embedded:demo" : fmt::format("{}://{}", tls ? "https" : "http", address.text());
 }
 
+std::string UpstreamUrl::host_field() const {
+  if (embedded_demo || address.port != (tls ? 443 : 80)) return embedded_demo ? "" : address.text();
+  return address.host.find(':') == std::string::npos ? address.host : fmt::format("[{}]", address.host);
+}
+
 bool meet(const HostPort& a, const HostPort& b) {
   return a.port == b.port && a.port != 0 && (a.host == b.host || is_any(a.host) || is_any(b.host));
 }

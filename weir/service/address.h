@@ -44,6 +44,9 @@ struct UpstreamUrl {
 
   // "http://127.0.0.1:9001", "https://10.0.0.1:443", "embedded:demo".
   std::string text() const;
+  // For Host: "catalog:9001", "10.0.0.1", "[::1]"; the port where it is not the scheme's.
+  // Empty: embedded.
+  std::string host_field() const;
 
   bool operator==(const UpstreamUrl&) const = default;
 };

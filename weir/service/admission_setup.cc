@@ -8,6 +8,7 @@
 #include "weir/core/now.h"
 #include "weir/service/footprint.h"
 #include "weir/service/limiter_setup.h"
+#include "weir/service/rate_fields.h"
 #include "weir/service/tier_rules.h"
 
 namespace weir::service {
@@ -25,7 +26,7 @@ CostClass::Options class_options(const GatewayConfig& config) {
                              .queue_wait = queue.wait,
                              .because = config.inflight.because,
                              .each = request_bytes(config.server),
-                             .each_queued = queued_request_bytes()};
+                             .each_queued = queued_request_bytes(config.server)};
   if (config.priority) options.shedder.shares = config.priority->shares;
   return options;
 }
@@ -131,7 +132,8 @@ struct GatewayAdmission::Reading {
 };
 
 GatewayAdmission::GatewayAdmission(const GatewayConfig& config, bounds::Ledger& ledger, unsigned processors)
-    : reading_(std::make_shared<const Reading>(config), processors),
+    : tells_rates_(config.server.rate_fields),
+      reading_(std::make_shared<const Reading>(config), processors),
       reads_(Reading::is_needed(config)),
       memory_(make_memory(config)),
       all_(ledger, class_options(config)),
@@ -181,6 +183,20 @@ admission::Admission::Admit GatewayAdmission::ask(core::Context& context,
   if (!tenant_header_.empty()) asked.tenant = request.headers.get(tenant_header_).value_or("");
   if (!caller_header_.empty()) asked.caller = request.headers.get(caller_header_).value_or("");
   return admission_.admit(context, asked);
+}
+
+void GatewayAdmission::tell_rates(const http::RequestHead& request, http::Headers& reply) const {
+  if (!tells_rates_ || (!tenant_rate_ && !caller_rate_)) return;
+  const TimePoint now = core::now();
+  const auto tell = [&](bounds::KeyedRate* rate, const std::string& header) {
+    const auto key = rate == nullptr || header.empty() ? std::nullopt : request.headers.get(header);
+    if (!key || key->empty()) return;
+    const RateFields fields = rate_fields(rate->name(), rate->standing(*key, now));
+    reply.add("RateLimit-Policy", fields.policy);
+    reply.add("RateLimit", fields.left);
+  };
+  tell(tenant_rate_.get(), tenant_header_);
+  tell(caller_rate_.get(), caller_header_);
 }
 
 void GatewayAdmission::tell_tenant_limit(const TenantConfig& tenant) {

@@ -18,6 +18,7 @@
 #include "weir/bounds/keyed_bound.h"
 #include "weir/bounds/keyed_rate.h"
 #include "weir/bounds/ledger.h"
+#include "weir/http/headers.h"
 #include "weir/http/message.h"
 #include "weir/service/config.h"
 #include "weir/service/published.h"
@@ -50,6 +51,10 @@ class GatewayAdmission {
   std::optional<std::string_view> tenant_of(const http::RequestHead& request) const;
   std::string_view importance_word(const http::RequestHead& request) const;
 
+  // RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers) of what has a
+  // rate in the request: its tenant, its caller. Nothing where none has, or they are off.
+  void tell_rates(const http::RequestHead& request, http::Headers& reply) const;
+
   // Whose an error is, by its `where`.
   enum class Refuser : std::uint8_t { tenant, caller, memory, tier, all };
   Refuser refuser(const Error& error) const;
@@ -64,6 +69,7 @@ class GatewayAdmission {
 
   // Constant after construction.
   std::string tenant_header_, caller_header_;
+  const bool tells_rates_;
   Published<Reading> reading_;
   std::atomic<bool> reads_;  // false: all are as important and of one tier; relaxed: it orders nothing
   std::unique_ptr<admission::MemoryGuard> memory_;

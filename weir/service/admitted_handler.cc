@@ -1,5 +1,7 @@
 #include "weir/service/admitted_handler.h"
 
+#include <utility>
+
 #include "weir/service/admission_reply.h"
 
 namespace weir::service {
@@ -8,7 +10,9 @@ core::task<void> AdmittedHandler::handle(http::Exchange& exchange) {
   Result<admission::Admitted> admitted = co_await admission_.ask(exchange.context(), exchange.request());
   if (!admitted) {
     if (exchange.context().cancelled()) co_return;  // nobody is there to be answered
-    co_await send_refusal(exchange, admission_refusal(admission_, admitted.error()));
+    RefusalReply reply = admission_refusal(admission_, admitted.error());
+    admission_.tell_rates(exchange.request(), reply.also);
+    co_await send_refusal(exchange, std::move(reply));
     co_return;
   }
   co_await inner_.handle(exchange);

@@ -139,6 +139,9 @@ struct ConnectionsConfig {
   Duration connect_timeout = 1500ms;
   // Old connections are closed, so that load moves to instances that are new.
   Duration lifetime = 5min;
+  // How often the names of its targets are looked up again; what DNS is commonly told to
+  // keep. The system's resolver tells no lifetimes.
+  Duration resolve = 30s;
 
   bool operator==(const ConnectionsConfig&) const = default;
 };
@@ -177,6 +180,19 @@ struct UpstreamConfig {
   bool operator==(const UpstreamConfig&) const = default;
 };
 
+// HTTP/2 with clients.
+struct Http2Config {
+  bool enabled = true;              // off: it is neither offered by ALPN nor answered
+  std::uint32_t max_streams = 100;  // requests of one connection at once; what Envoy advises
+  // What a client may send ahead of who reads it: of one request, and in all on one
+  // connection. The second is memory for each connection, so it is what HAProxy has, and
+  // what every client begins with; uploads on far connections are faster with more.
+  Bytes stream_window = kibibytes(64);
+  Bytes connection_window = kibibytes(64);
+
+  bool operator==(const Http2Config&) const = default;
+};
+
 // What the gateway takes from its clients. 32 KiB and 100 headers are what edge
 // proxies settle on; 8 KiB of target is what RFC 9112 asks to support.
 struct ServerConfig {
@@ -204,6 +220,10 @@ struct ServerConfig {
   // One on which nothing moves for so long is closed. Above the half minute or so
   // that both ends' pings usually have.
   Duration websocket_idle = 5min;
+  Http2Config http2 = {};
+  // Where a rate is declared, replies tell it and what is left of it: RateLimit-Policy
+  // and RateLimit (draft-ietf-httpapi-ratelimit-headers).
+  bool rate_fields = true;
 
   bool operator==(const ServerConfig&) const = default;
 };

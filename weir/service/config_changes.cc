@@ -293,6 +293,7 @@ void Comparison::upstream(const UpstreamConfig& from, const UpstreamConfig& to) 
   value(connections + "idle_timeout", a.idle_timeout, b.idle_timeout, Moves::yes);
   value(connections + "connect_timeout", a.connect_timeout, b.connect_timeout, Moves::yes);
   value(connections + "lifetime", a.lifetime, b.lifetime, Moves::yes);
+  value(connections + "resolve", a.resolve, b.resolve, Moves::yes);
   value(prefix + "limiter.algorithm", from.limiter.algorithm, to.limiter.algorithm, Moves::yes);
   limiter(prefix + "limiter.", from.limiter, to.limiter);
   queue(prefix + "queue.", from.queue, to.queue);
@@ -412,6 +413,12 @@ void Comparison::server(const ServerConfig& from, const ServerConfig& to) {
   value("server.trusted", from.trusted, to.trusted, Moves::no);
   value("server.client_field", from.client_field, to.client_field, Moves::no);
   value("server.proxy_protocol", from.proxy_protocol, to.proxy_protocol, Moves::no);
+  value("server.http2.enabled", from.http2.enabled, to.http2.enabled, Moves::no);
+  value("server.http2.max_streams", from.http2.max_streams, to.http2.max_streams, Moves::no);
+  value("server.http2.stream_window", from.http2.stream_window, to.http2.stream_window, Moves::no);
+  value("server.http2.connection_window", from.http2.connection_window, to.http2.connection_window,
+        Moves::no);
+  value("server.rate_fields", from.rate_fields, to.rate_fields, Moves::no);
   value("server.websockets", from.websockets, to.websockets, Moves::no);
   value("server.websocket_idle", from.websocket_idle, to.websocket_idle, Moves::no);
 }

@@ -78,5 +78,35 @@ TEST(ConfigEdge, EachMistakeIsSaidAtItsPlace) {
   EXPECT_THAT(findings_of("access_log: { file: x }\n"), ::testing::SizeIs(1));
 }
 
+TEST(ConfigEdge, Http2IsReadAsItStands) {
+  const Http2Config usual;
+  EXPECT_TRUE(usual.enabled);
+  EXPECT_EQ(parse("")->config.server.http2, usual);
+  const Parsed parsed = parse(
+      "server: { http2: { enabled: true, max_streams: 7, stream_window: 128KiB, connection_window: 1MiB },\n"
+      "          rate_fields: false }\n");
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(
+      parsed->config.server.http2,
+      (Http2Config{.max_streams = 7, .stream_window = kibibytes(128), .connection_window = mebibytes(1)}));
+  EXPECT_FALSE(parsed->config.server.rate_fields);
+  EXPECT_FALSE(parse("server: { http2: { enabled: false } }\n")->config.server.http2.enabled);
+}
+
+TEST(ConfigEdge, WhatHttp2CannotBeIsSaidAtItsPlace) {
+  EXPECT_THAT(findings_of("server: { http2: { enabled: perhaps } }\n"),
+              ElementsAre("6:29: error: server.http2.enabled is neither true nor false, is \"perhaps\"; for "
+                          "example enabled: true"));
+  EXPECT_THAT(findings_of("server: { http2: { max_streams: 0 } }\n"), ::testing::SizeIs(1));
+  EXPECT_THAT(findings_of("server: { http2: { stream_window: 1KiB, connection_window: 1GiB } }\n"),
+              ::testing::SizeIs(2));
+  EXPECT_THAT(findings_of("server: { http2: { stream_window: 1MiB } }\n"),
+              ElementsAre("6:35: warning: server.http2.stream_window is never used whole: a connection's is "
+                          "64.0 KiB; make connection_window at least as large"));
+  EXPECT_THAT(
+      findings_of("server: { http2: { enabled: false, max_streams: 3 } }\n"),
+      ElementsAre("6:49: warning: server.http2 has no effect where enabled is false; leave only enabled"));
+}
+
 }  // namespace
 }  // namespace weir::service

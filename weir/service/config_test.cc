@@ -75,7 +75,7 @@ upstreams:
     url: embedded:demo
     inflight: 5
     timeout: 1h
-    connections: { idle_max: 0, idle_timeout: 1ms, connect_timeout: 1m, lifetime: 24h }
+    connections: { idle_max: 0, idle_timeout: 1ms, connect_timeout: 1m, lifetime: 24h, resolve: 1s }
     because: z
   a: { url: "http://[::1]/", inflight: 1, because: z }
 routes: [{ match: /, upstream: a }, { match: "/b", upstream: b }]
@@ -100,7 +100,7 @@ drain: { deadline: 0, readiness_delay: 5m }
                                                  .targets = {{.url = {true, {}}}},
                                                  .inflight = 5,
                                                  .timeout = 1h,
-                                                 .connections = {0, 1ms, 1min, 24h},
+                                                 .connections = {0, 1ms, 1min, 24h, 1s},
                                                  .because = "z"}));
   EXPECT_EQ(config.upstreams[1], (UpstreamConfig{.name = "a",
                                                  .targets = {{.url = {false, {"::1", 80}}}},

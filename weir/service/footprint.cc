@@ -23,11 +23,21 @@ constexpr Bytes kTlsBuffers = kibibytes(3 * 17);
 // A head is held as its bytes and as its fields, which grow by doubling.
 constexpr std::uint64_t kHeadEighths = 10;
 
+// A request's, as its fields.
+Bytes head_bytes(const ServerConfig& config) {
+  return Bytes{(config.header_bytes.count * kHeadEighths / 8) + config.target_bytes.count};
+}
+
+// Over HTTP/2 the head is the request's own: its connection has read others meanwhile.
+Bytes own_head_bytes(const ServerConfig& config) {
+  return config.http2.enabled ? head_bytes(config) : Bytes{};
+}
+
 }  // namespace
 
 Bytes connection_bytes(const ServerConfig& config) {
-  return Bytes{kIdleConnection.count + (config.header_bytes.count * kHeadEighths / 8) +
-               config.target_bytes.count};
+  const Bytes window = config.http2.enabled ? config.http2.connection_window : Bytes{};
+  return Bytes{kIdleConnection.count + head_bytes(config).count + window.count};
 }
 
 Bytes connection_bytes(const GatewayConfig& config) {
@@ -37,17 +47,23 @@ Bytes connection_bytes(const GatewayConfig& config) {
 
 // The head as it goes upstream, and the same as bytes.
 Bytes request_bytes(const ServerConfig& config) {
-  return Bytes{kRequestFrames.count +
+  return Bytes{kRequestFrames.count + own_head_bytes(config).count +
                (2 * (config.header_bytes.count + config.target_bytes.count) * kHeadEighths / 8)};
 }
 
-Bytes queued_request_bytes() { return kQueuedFrames; }
+Bytes queued_request_bytes(const ServerConfig& config) {
+  return Bytes{kQueuedFrames.count + own_head_bytes(config).count};
+}
 
-// The buffer that it reads into, and the head of the reply: as it came, and as it goes
-// on.
-Bytes upstream_request_bytes() {
+Bytes queued_call_bytes() { return kQueuedFrames; }
+
+// The buffer that it reads into, over HTTP/2 what its stream may be sent ahead, and the
+// head of the reply: as it came, and as it goes on.
+Bytes upstream_request_bytes(UpstreamProtocol protocol) {
   const std::uint64_t head = http::Parser::Limits{}.head.count;
-  return Bytes{kUpstreamFrames.count + http::Client::Options{}.read_buffer.count +
+  const http::Client::Options options;
+  const Bytes window = protocol == UpstreamProtocol::http1 ? Bytes{} : options.http2.stream_window;
+  return Bytes{kUpstreamFrames.count + options.read_buffer.count + window.count +
                (2 * head * kHeadEighths / 8)};
 }
 

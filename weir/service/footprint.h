@@ -14,16 +14,18 @@
 namespace weir::service {
 
 // An open connection of a client's: the socket and its frames, the buffer and the
-// fields of the largest head, the head that is being written.
+// fields of the largest head, the head that is being written; with HTTP/2 its window.
 Bytes connection_bytes(const ServerConfig& config);
 // The same where there may be TLS on it.
 Bytes connection_bytes(const GatewayConfig& config);
 // A request that is inside: its frames and the head that goes upstream.
 Bytes request_bytes(const ServerConfig& config);
 // One that waits, beside what its connection holds.
-Bytes queued_request_bytes();
-// A connection to an upstream and its buffers.
-Bytes upstream_request_bytes();
+Bytes queued_request_bytes(const ServerConfig& config);
+// One that waits for an upstream, beside what it holds as one that is inside.
+Bytes queued_call_bytes();
+// A connection to an upstream and its buffers; over HTTP/2 a stream on one.
+Bytes upstream_request_bytes(UpstreamProtocol protocol);
 
 // What is taken whether it is used or not, or is bounded by other numbers than units:
 // caches and shared replies.

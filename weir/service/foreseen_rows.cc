@@ -60,12 +60,12 @@ bounds::Row upstream_row(const UpstreamConfig& config, const TargetAddresses& ad
           .limit = config.inflight,
           .limit_max = config.inflight,
           .queue_limit = config.queue.depth,
-          .each = upstream_request_bytes(),
-          .each_queued = queued_request_bytes(),
+          .each = upstream_request_bytes(config.protocol),
+          .each_queued = queued_call_bytes(),
           // Of several targets, some may keep idle what others use.
           .descriptors_each = config.targets.size() > 1 ? 2U : 1U,
           .ports_each = 1,
-          .ports_to = addresses.at(config.targets.front().url).to_string()};
+          .ports_to = addresses.at(config.targets.front().url).front().to_string()};
 }
 
 std::vector<bounds::Row> rows_after(std::vector<bounds::Row> rows, const GatewayConfig& to,

@@ -33,6 +33,7 @@ Outcome outcome_of(const Error& error) {
   }
   if (error.kind == ErrorKind::overloaded) {
     if (error.reason == Reason::breaker_open) return Outcome::refused_breaker;
+    if (error.system_code == EADDRNOTAVAIL) return Outcome::refused_ports;
     return error.reason == Reason::throttled ? Outcome::refused_throttle : Outcome::refused_upstream;
   }
   switch (error.reason) {
@@ -71,6 +72,12 @@ RefusalReply failure_reply(Outcome outcome, std::string_view upstream) {
       reply.status = 503;
       reply.reason = "throttled";
       reply.message = "the upstream refuses such requests and is not asked for now";
+      reply.retry_after = kRetryAfterMin;
+      break;
+    case Outcome::refused_ports:
+      reply.status = 503;
+      reply.reason = "no_port";
+      reply.message = "no local port is left for a connection to the upstream";
       reply.retry_after = kRetryAfterMin;
       break;
     case Outcome::refused_upstream:
@@ -126,6 +133,11 @@ std::unique_ptr<bounds::Bound> websockets_of(const GatewayConfig& config, bounds
                                                                 .each = Bytes{2 * kTunnelBuffer + 2048}});
 }
 
+// Targets remember: this is for upstreams that ask for the same name at once.
+net::Resolver::Options resolver_options() {
+  return {.fresh_for = 1s, .stale_for = Duration::zero(), .absent_for = 1s};
+}
+
 }  // namespace
 
 Gateway::Gateway(const GatewayConfig& config, const TargetAddresses& addresses, bounds::Ledger& ledger,
@@ -138,6 +150,7 @@ Gateway::Gateway(const GatewayConfig& config, const TargetAddresses& addresses, 
       service_(config.service),
       admission_(config, ledger, processors),
       unrouted_("", processors),
+      resolver_(resolver_options()),
       rng_((std::uint64_t{std::random_device{}()} << 32) + std::random_device{}()),
       ledger_(ledger),
       processors_(processors),
@@ -152,7 +165,8 @@ std::shared_ptr<Upstream> Gateway::make_upstream(const UpstreamConfig& config,
                                                  const TargetAddresses& addresses,
                                                  const std::optional<PriorityConfig>& priority) {
   const auto made = std::make_shared<Upstream>(
-      config, addresses, Upstream::Parts{priority, forwarding_, ledger_, forward_point_, processors_});
+      config, addresses,
+      Upstream::Parts{priority, forwarding_, ledger_, forward_point_, resolver_, processors_});
   {
     const std::lock_guard guard(kept_mutex_);
     kept_.push_back(made);
@@ -230,6 +244,9 @@ void Gateway::spawn_housekeeping(core::Scope& scope, bounds::Bound& tasks, std::
     WEIR_CHECK(permit, "the access log is declared");
     scope.spawn(std::move(*permit), access_log_->lines().run(scope.context()));
   }
+  Result<core::Permit> resolving = tasks.try_acquire();
+  WEIR_CHECK(resolving, "the resolver is declared");
+  scope.spawn(std::move(*resolving), resolver_.run(scope.context()));
   for (const auto& upstream : kept_) keep(upstream.lock());
 }
 
@@ -253,7 +270,8 @@ core::task<void> Gateway::handle(http::Exchange& exchange) {
   const net::SocketAddress client = trust_.client(exchange.request().headers, exchange.peer());
   Upstream& upstream = table->choose(*route, exchange.request(), client, rng_);
   ClientBody body(exchange.body());
-  const Serving serving{exchange, std::move(table), *route, upstream, upstream.targets().current(), body};
+  const Serving serving{exchange, start, std::move(table), *route, upstream, upstream.targets().current(),
+                        body};
   Refused refused;
   const Outcome outcome = co_await serve(serving, refused);
   const Duration took = core::now() - start;
@@ -338,14 +356,18 @@ core::task<Forwarded> Gateway::forward(const Serving& serving, Upstream::Asker a
   const auto patience = grpc_timeout(serving.exchange.request().headers);
   const Duration told = std::min(patience.value_or(Duration::max()),
                                  time_left(serving.targets->contract, serving.exchange.request()));
-  const Duration time = std::min(serving.upstream.timeout(), told);
-  core::Context context(serving.exchange.context(), saturating_add(core::now(), time));
+  // Told when it came: what it has waited here since is off it.
+  const TimePoint now = core::now();
+  const TimePoint until =
+      std::min(saturating_add(now, serving.upstream.timeout()), saturating_add(serving.began, told));
+  core::Context context(serving.exchange.context(), until);
   Shadow* const shadow = serving.route.shadow.get();
   const bool copied = shadow != nullptr && shadow->wants(rng_);
   if (copied) serving.body.keep(shadow->body_bytes());
   http::RequestHead request;
   write_request(serving, request);
-  if (patience) request.headers.set("grpc-timeout", grpc_timeout_text(time));
+  if (patience)
+    request.headers.set("grpc-timeout", grpc_timeout_text(std::max(until - now, Duration::zero())));
   Result<core::Permit> websocket = take_websocket(serving, request);
   if (!websocket) co_return std::unexpected(websocket.error());
   Forwarded forwarded = Outcome::no_route;
@@ -377,6 +399,7 @@ core::task<Forwarded> Gateway::hand_on(const Serving& serving, core::Context& co
   http::ResponseHead head;
   forwarding_.response(reply->response.head(), head);
   head.headers.set(http::kRequestIdField, serving.exchange.id());
+  admission_.tell_rates(serving.exchange.request(), head.headers);
   apply_edits(serving.route.config->reply, head.headers);
   const Forwarded relayed = co_await relay({serving.exchange, context, body}, head, reply->response);
   if (!relayed && body.failed()) co_return Outcome::request_body_failed;
@@ -426,6 +449,7 @@ core::task<bool> Gateway::respond_stored(const Serving& serving, const StoredRep
                                                : freshness == Freshness::fresh ? "hit"
                                                                                : "hit; detail=stale"));
   if (freshness == Freshness::stale_on_error) head.headers.add("Weir-Degraded", "stale");
+  admission_.tell_rates(serving.exchange.request(), head.headers);
   apply_edits(serving.route.config->reply, head.headers);
   const Result<> sent = co_await serving.exchange.respond(head, stored.body);
   co_return sent.has_value();
@@ -468,6 +492,7 @@ core::task<> Gateway::run_copy(std::shared_ptr<const GatewayTable> table, const 
 core::task<void> Gateway::refuse(http::Exchange& exchange, const Refused& refused, const Error& error) {
   RefusalReply reply = admission_refusal(admission_, error);
   reply.limit = reply.status == 400 ? 0 : refused.limit;
+  admission_.tell_rates(exchange.request(), reply.also);
   if (refused.by == Outcome::refused_websockets) reply.message = "as many WebSockets are open as may be";
   co_await send_refusal(exchange, reply);
 }

@@ -68,7 +68,7 @@ class Gateway final : public http::Handler {
   std::string renew_tls();
 
   // Begins what it does on its own, until the scope is cancelled; once. `tasks` has
-  // Upstream::kTasks for each upstream, and two more; with other upstreams it is
+  // Upstream::kTasks for each upstream, and three more; with other upstreams it is
   // resized, to those and `besides`. Both outlive its tasks.
   void spawn_housekeeping(core::Scope& scope, bounds::Bound& tasks, std::uint64_t besides);
 
@@ -103,6 +103,7 @@ class Gateway final : public http::Handler {
   // A request, the route that it has taken and where it goes.
   struct Serving {
     http::Exchange& exchange;
+    TimePoint began;                            // when its head had come
     std::shared_ptr<const GatewayTable> table;  // keeps the two below
     const GatewayTable::Route& route;
     Upstream& upstream;
@@ -160,6 +161,7 @@ class Gateway final : public http::Handler {
   RouteStats unrouted_;
   std::atomic<std::uint64_t> requests_{0};  // those that may be shared, to tell them apart; relaxed
   testing::FaultPoint forward_point_{"gateway.forward"};
+  net::Resolver resolver_;
   resilience::SharedRng rng_;  // for splits and shadows
   // Of apply() and of what builds: one task at a time.
   bounds::Ledger& ledger_;

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "weir/base/json_text.h"
@@ -42,8 +43,9 @@ constexpr int kExitInterrupted = 130;
 // Scrapers and people; each connection costs a descriptor and some kilobytes.
 constexpr std::uint64_t kAdminConnections = 64;
 // Three listeners, the signals, a reload by one, the watch on memory, the access log,
-// and the caller's own.
-constexpr std::uint64_t kServeTasks = 8;
+// the resolver, the watch on ports, and the caller's own.
+constexpr std::uint64_t kServeTasks = 10;
+constexpr Duration kPortsLook = 5s;
 
 std::uint64_t total_inflight(const GatewayConfig& config) {
   std::uint64_t total = 0;
@@ -61,7 +63,8 @@ class GatewayRun {
         tasks_(ledger_, {.name = "gateway-tasks",
                          .limit = kServeTasks + Upstream::kTasks * config.upstreams.size(),
                          .because = "three listeners, the signals, a reload by one, the watch on memory, "
-                                    "the access log, what runs beside, four for each upstream"}),
+                                    "the access log, the resolver, the watch on ports, what runs beside, "
+                                    "five for each upstream"}),
         admin_({.service = config.service,
                 .ledger = ledger_,
                 .expose = [this](observe::Exposition& page) { expose(page); },
@@ -105,6 +108,7 @@ class GatewayRun {
   bool fits_the_machine();
   Reloader::Fit prove_after(const GatewayConfig& to) const;
   void declare_shared_costs(const GatewayConfig& config);
+  core::task<> watch_ports(core::Context& context);
   core::task<> reload_on_signal(core::SignalSet& hangups);
   std::expected<void, std::string> apply(const GatewayConfig& to);
   ReloadResult renew(const GatewayConfig& to);
@@ -187,20 +191,18 @@ bool GatewayRun::open_all() {
   }
   faults_.add(gateway_->forward_point());
   faults_.add(demo_.answer_point());
-  http::Server::Options server = server_options(config_.server);
-  if (config_.tls) server.tls_handshake_timeout = config_.tls->handshake_timeout;
   public_endpoint_.emplace(ledger_,
                            EndpointOptions{.name = "connections",
                                            .connections = config_.server.connections,
                                            .because = "server.connections",
                                            .each = connection_bytes(config_)},
-                           server, *gateway_);
+                           server_options(config_), *gateway_);
   return open_public() && open(admin_endpoint_, config_.admin);
 }
 
 bool GatewayRun::open_public() {
   if (!config_.tls) return open(*public_endpoint_, config_.listen);
-  auto loaded = net::TlsServerContext::load(tls_options(*config_.tls));
+  auto loaded = net::TlsServerContext::load(tls_options(*config_.tls, config_.server.http2.enabled));
   if (!loaded) {
     options_.announce(fmt::format("error: tls: {}", loaded.error().text()));
     return false;
@@ -213,7 +215,7 @@ bool GatewayRun::open_public() {
 // Beside the tasks: it reads files.
 ReloadResult GatewayRun::renew(const GatewayConfig& to) {
   if (tls_ != nullptr && to.tls) {
-    if (const auto renewed = tls_->reload(tls_options(*to.tls)); !renewed) {
+    if (const auto renewed = tls_->reload(tls_options(*to.tls, to.server.http2.enabled)); !renewed) {
       return {.ok = false, .text = "tls: " + renewed.error().text() + "; what was read before stays\n"};
     }
   }
@@ -277,6 +279,7 @@ core::task<> GatewayRun::serve_until_told(core::Scope& scope, core::SignalSet& s
   start(serve_public());
   gateway_->spawn_housekeeping(scope, tasks_, kServeTasks);
   start(reload_on_signal(hangups));
+  start(watch_ports(context));
   admin_.set_ready(true);
   announce_addresses();
   if (options_.beside) {
@@ -367,6 +370,31 @@ bool GatewayRun::fits_the_machine() {
   if (proof.fits()) return true;
   announce_lines(options_.over_budget ? proof.warning() : proof.refusal());
   return options_.over_budget;
+}
+
+// Says once that a target's ports run low, and again after they did not.
+core::task<> GatewayRun::watch_ports(core::Context& context) {
+  const std::optional<std::uint64_t> all = bounds::Machine::read().ports;
+  if (!all || *all == 0) co_return;
+  std::set<std::string> low;
+  while (co_await core::sleep_for(context, kPortsLook)) {
+    const TimePoint now = core::now();
+    const auto table = gateway_->table();
+    for (const auto& upstream : table->upstreams()) {
+      const auto set = upstream->targets().current();
+      for (const TargetSet::Entry& entry : set->entries) {
+        const std::uint64_t used = entry.target->ports_used(now);
+        const std::string who =
+            fmt::format("upstream {} at {}", upstream->config().name, entry.target->name());
+        if (used * 2 < *all) low.erase(who);
+        if (used * 5 < *all * 4 || !low.insert(who).second) continue;
+        options_.announce(fmt::format(
+            "warning: {}: connections open and closed within a minute take up to {} of {} local ports: keep "
+            "more of them (connections.idle_max, idle_timeout), or widen net.ipv4.ip_local_port_range",
+            who, used, *all));
+      }
+    }
+  }
 }
 
 core::task<> GatewayRun::reload_on_signal(core::SignalSet& hangups) {

@@ -14,6 +14,7 @@ std::string_view to_string(Outcome outcome) {
     case Outcome::refused_upstream: return "refused_upstream";
     case Outcome::refused_websockets: return "refused_websockets";
     case Outcome::refused_breaker: return "refused_breaker";
+    case Outcome::refused_ports: return "refused_ports";
     case Outcome::refused_throttle: return "refused_throttle";
     case Outcome::upgraded: return "upgraded";
     case Outcome::cached: return "cached";

@@ -24,6 +24,7 @@ enum class Outcome : std::uint8_t {
   refused_upstream,      // 503: the upstream's own bound
   refused_websockets,    // 503: as many WebSockets are passed through as may be
   refused_breaker,       // 503: the upstream fails and is not asked
+  refused_ports,         // 503: no local port is left for a connection to the upstream
   refused_throttle,      // 503: the upstream refuses such requests and is not asked
   upgraded,              // a WebSocket was passed through, and has ended
   cached,                // answered from the cache

@@ -28,8 +28,10 @@ core::task<Result<int>> status_of(core::Context& context, const Target& target, 
   options.pool.connections_max = 1;
   options.pool.idle_max = 0;
   options.connect_timeout = config.timeout;
-  http::Client client(target.client().upstream(), options);
-  const http::RequestHead request{.method = "GET", .target = config.path};
+  http::Client client(*target.client().upstreams(), options);
+  http::RequestHead request{.method = "GET", .target = config.path};
+  // Whom the file names, whatever address that has: what many hosts share tells by it.
+  if (std::string host = target.url().host_field(); !host.empty()) (void)request.headers.add("host", host);
   Result<http::ClientResponse> response = co_await client.send(own, request);
   if (!response) co_return std::unexpected(response.error());
   co_return response->head().status;

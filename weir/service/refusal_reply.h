@@ -25,6 +25,7 @@ struct RefusalReply {
   std::string_view upstream = {};  // empty: none is involved
   Duration retry_after = {};       // 0: no Retry-After; sent in whole seconds, rounded up
   std::uint32_t threshold = 0;     // priority levels below it are shed: Weir-Shed-Below; 0: none
+  http::Headers also = {};         // more fields
 };
 
 // Does nothing when a head has been sent already. That the client is gone is

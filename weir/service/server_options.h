@@ -6,6 +6,6 @@
 
 namespace weir::service {
 
-http::Server::Options server_options(const ServerConfig& config);
+http::Server::Options server_options(const GatewayConfig& config);
 
 }  // namespace weir::service

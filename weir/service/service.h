@@ -26,6 +26,7 @@
 // declared behind it where they are locals of main, and live until run() returns.
 #pragma once
 
+#include <expected>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -52,13 +53,17 @@ class Service {
     std::optional<CallerConfig> caller = {};      // a rate for each calling service (429)
     std::optional<PriorityConfig> priority = {};  // who goes first
     std::optional<MemoryConfig> memory = {};      // refuses as memory runs short
-    ServerConfig server = {};
+    ServerConfig server = {};                     // server.http2 is HTTP/2, which is on
+    // Certificates and who may come; `listen` then speaks TLS, or `tls->listen` does
+    // beside it. SIGHUP and reload_tls() read the files again. none: clear text.
+    std::optional<TlsConfig> tls = {};
     DrainConfig drain = {};
     unsigned processors = 0;   // 0: what the machine or the container gives
     bool over_budget = false;  // go on, with a loud warning, where the proof fails
     // Its own news, a line each; empty: to stderr.
     std::function<void(std::string_view line)> announce = {};
-    // Called once it serves, with where; `admin` is empty where there are no pages.
+    // Called once it serves, with where `listen` is; `admin` is empty where there are no
+    // pages.
     std::function<void(const net::SocketAddress& at, const std::optional<net::SocketAddress>& admin)> ready =
         {};
   };
@@ -79,14 +84,19 @@ class Service {
 
   // Serves until SIGINT, SIGTERM or stop(), and drains; once. The exit code: 0 after a
   // drain; 2 where the options or the routes are wrong, an address cannot be listened
-  // on, or the bounds allow more than the machine has, each of which is announced; 4
-  // where the system fails it; 130 after a second signal.
+  // on, a certificate cannot be used, or the bounds allow more than the machine has, each of which is
+  // announced; 4 where the system fails it; 130 after a second signal.
   int run();
   // As SIGTERM. Any thread, before run() as well.
   void stop();
+  // Reads the certificates and keys again, for connections from now on; blocks. Any
+  // thread, while it serves. Error: what could not be used, or that there is no TLS;
+  // what was read before stays.
+  std::expected<void, std::string> reload_tls();
+
+  struct State;
 
  private:
-  struct State;
   std::unique_ptr<State> state_;
 };
 

@@ -36,6 +36,23 @@ class Mistakes {
   std::string text_;
 };
 
+void check_listeners(const GatewayConfig& config, bool admin, Mistakes& mistakes) {
+  const Http2Config& http2 = config.server.http2;
+  mistakes.unless(http2.max_streams > 0, "server.http2.max_streams: at least 1; enabled = false is none");
+  mistakes.unless(http2.stream_window >= kibibytes(64) && http2.connection_window >= kibibytes(64),
+                  "server.http2: no window is below 64 KiB, which every client begins with");
+  if (config.tls) {
+    mistakes.unless(!config.tls->certificates.empty(), "tls.certificates: at least one");
+    mistakes.unless(is_one_of(config.tls->client_auth, {"none", "request", "require"}),
+                    "tls.client_auth: none, request or require");
+    mistakes.unless(config.tls->client_auth == "none" || !config.tls->client_ca.empty(),
+                    "tls.client_ca: whose certificates clients are asked for");
+    mistakes.unless(!config.tls->listen || (!meet(*config.tls->listen, config.listen) &&
+                                            (!admin || !meet(*config.tls->listen, config.admin))),
+                    "tls.listen: would take the connections of listen or admin");
+  }
+}
+
 }  // namespace
 
 std::expected<GatewayConfig, std::string> check_options(const Service::Options& options) {
@@ -50,6 +67,7 @@ std::expected<GatewayConfig, std::string> check_options(const Service::Options& 
   config.priority = options.priority;
   config.memory = options.memory;
   config.server = options.server;
+  config.tls = options.tls;
   config.drain = options.drain;
 
   const InflightConfig& inflight = config.inflight;
@@ -68,6 +86,7 @@ std::expected<GatewayConfig, std::string> check_options(const Service::Options& 
   mistakes.unless(is_one_of(inflight.queue.order, {"fifo", "codel", "priority", "fair"}),
                   "inflight.queue.order: fifo, codel, priority or fair");
   mistakes.unless(config.server.connections > 0, "server.connections: at least 1");
+  check_listeners(config, !options.admin.empty(), mistakes);
   mistakes.unless(
       config.drain.deadline >= Duration::zero() && config.drain.readiness_delay >= Duration::zero(),
       "drain: no time is below 0");

@@ -28,7 +28,7 @@ std::string_view to_string(Shadow::Fate fate) {
 bounds::Row Shadow::declared_row(const std::string& name, const ShadowConfig& config) {
   return {.name = "shadow:" + name,
           .limit = config.inflight,
-          .each = Bytes{config.body_bytes.count + upstream_request_bytes().count}};
+          .each = Bytes{config.body_bytes.count + upstream_request_bytes(UpstreamProtocol::automatic).count}};
 }
 
 Shadow::Shadow(bounds::Ledger& ledger, std::string name, const ShadowConfig& config)

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "weir/base/check.h"
-#include "weir/net/listener.h"
+#include "weir/net/dns.h"
 
 namespace weir::service {
 
@@ -19,14 +19,17 @@ std::expected<TargetAddresses, std::vector<std::string>> TargetAddresses::resolv
       const std::string name = url.text();
       if (addresses.of_.contains(name)) continue;
       if (url.embedded_demo) {
-        addresses.of_.emplace(name, embedded);
+        addresses.of_.emplace(name, std::vector{embedded});
         continue;
       }
-      const auto resolved = net::resolve(url.address.host, url.address.port);
+      auto resolved = net::resolve_all(url.address.host, url.address.port);
       if (resolved) {
-        addresses.of_.emplace(name, *resolved);
+        addresses.of_.emplace(name, std::move(*resolved));
       } else {
-        missing.push_back(fmt::format("upstream '{}': no address for '{}'", upstream.name, url.address.host));
+        missing.push_back(
+            fmt::format("upstream '{}': no address for '{}': {}", upstream.name, url.address.host,
+                        resolved.error().kind == ErrorKind::invalid ? "there is no such name"
+                                                                    : "the system's resolver could not say"));
       }
     }
   }
@@ -34,7 +37,7 @@ std::expected<TargetAddresses, std::vector<std::string>> TargetAddresses::resolv
   return addresses;
 }
 
-const net::SocketAddress& TargetAddresses::at(const UpstreamUrl& url) const {
+const std::vector<net::SocketAddress>& TargetAddresses::at(const UpstreamUrl& url) const {
   const auto found = of_.find(url.text());
   WEIR_CHECK(found != of_.end(), "the targets of a configuration are resolved");
   return found->second;

@@ -18,11 +18,11 @@ class TargetAddresses {
   static std::expected<TargetAddresses, std::vector<std::string>> resolve(const GatewayConfig& config,
                                                                           const net::SocketAddress& embedded);
 
-  // WEIR_CHECKs that it is there.
-  const net::SocketAddress& at(const UpstreamUrl& url) const;
+  // All that its name had then, at least one. WEIR_CHECKs that it is there.
+  const std::vector<net::SocketAddress>& at(const UpstreamUrl& url) const;
 
  private:
-  std::map<std::string, net::SocketAddress, std::less<>> of_;
+  std::map<std::string, std::vector<net::SocketAddress>, std::less<>> of_;
 };
 
 bool has_embedded_target(const GatewayConfig& config);

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <random>
 
+#include "weir/core/now.h"
 #include "weir/core/runtime.h"
+#include "weir/core/sleep.h"
 #include "weir/service/tls_setup.h"
 
 namespace weir::service {
@@ -43,12 +45,10 @@ bool kept_alike(const ConnectionsConfig& a, const ConnectionsConfig& b) {
          a.lifetime == b.lifetime;
 }
 
-std::shared_ptr<Target> find(const TargetSet* set, const UpstreamUrl& url,
-                             const net::SocketAddress& address) {
+std::shared_ptr<Target> find(const TargetSet* set, const UpstreamUrl& url) {
   if (set == nullptr) return nullptr;
   const auto found = std::ranges::find_if(set->entries, [&](const TargetSet::Entry& entry) {
-    return entry.target->url() == url && entry.target->can_speak() &&
-           entry.target->client().upstream() == address;
+    return entry.target->url() == url && entry.target->can_speak();
   });
   return found == set->entries.end() ? nullptr : found->target;
 }
@@ -87,14 +87,16 @@ std::shared_ptr<const TargetSet> Targets::make(const UpstreamConfig& config, con
                                                    .eject = config.eject,
                                                    .health = config.health,
                                                    .slow_start = config.slow_start,
+                                                   .resolve = config.connections.resolve,
                                                    .contract = config.contract});
   for (const TargetConfig& target : config.targets) {
-    const net::SocketAddress& address = addresses.at(target.url);
+    const std::vector<net::SocketAddress>& at = addresses.at(target.url);
     const http::Client::Options options = client_options(config, target, tls_.get());
-    std::shared_ptr<Target> kept = find(before, target.url, address);
+    std::shared_ptr<Target> kept = find(before, target.url);
+    if (kept) kept->client().set_upstreams(at);
     if (kept) kept->client().resize_pool(options.pool.connections_max, options.pool.idle_max);
     if (kept && !config.health) kept->health().forget();
-    if (!kept) kept = std::make_shared<Target>(target.url, address, options);
+    if (!kept) kept = std::make_shared<Target>(target.url, at, options);
     set->entries.push_back({.target = std::move(kept), .inflight = target.inflight});
   }
   return set;
@@ -174,9 +176,30 @@ std::string Targets::renew_tls() {
   return renewed ? std::string() : renewed.error().text();
 }
 
+core::task<> Targets::follow_names(core::Context& context, net::Resolver& resolver) {
+  for (;;) {
+    // Another set is seen after a while: a name that it brings was resolved for it.
+    if (!co_await core::sleep_for(context, current()->resolve)) co_return;
+    const auto set = current();
+    for (const TargetSet::Entry& entry : set->entries) {
+      Target& target = *entry.target;
+      if (!target.is_named()) continue;
+      const HostPort& at = target.url().address;
+      Result<net::Resolver::Addresses> found = co_await resolver.resolve(context, at.host, at.port);
+      if (!found && !context.check(core::now())) co_return;
+      target.count_resolved(found.has_value());
+      // What is known is better than nothing: the servers may well be up.
+      if (found) target.client().set_upstreams(std::move(*found));
+    }
+  }
+}
+
 void Targets::sweep(TimePoint now) {
   const auto set = set_.get();
-  for (const TargetSet::Entry& entry : set->entries) entry.target->client().sweep();
+  for (const TargetSet::Entry& entry : set->entries) {
+    entry.target->client().sweep();
+    entry.target->sample_ports(now);
+  }
   ejection_.judge(set->eject, set->for_ejection(), now);
 }
 

@@ -25,6 +25,9 @@
 #include <vector>
 
 #include "weir/base/result.h"
+#include "weir/core/context.h"
+#include "weir/core/task.h"
+#include "weir/net/dns.h"
 #include "weir/net/tls_client_context.h"
 #include "weir/resilience/backoff.h"
 #include "weir/service/balancer.h"
@@ -46,6 +49,7 @@ struct TargetSet {
   EjectionConfig eject;
   std::optional<HealthConfig> health;
   Duration slow_start{};
+  Duration resolve{};       // how often names are looked up again
   ContractConfig contract;  // what a request to any of them is told
 
   std::vector<Ejection::One> for_ejection() const;
@@ -109,11 +113,16 @@ class Targets {
   void tell(const TargetLease& lease, Target::Verdict verdict, TimePoint now);
 
   // As `to` says from now on: by one task at a time. Targets that stay keep what is
-  // known of them and their connections, but where how those are kept has changed.
+  // known of them and their connections, but where how those are kept has changed, and
+  // those to addresses that their names have no more.
   void apply(const UpstreamConfig& to, const TargetAddresses& addresses);
 
   // Reads the files of its TLS again. By who applies. Blocks. Empty: done, or there are none.
   std::string renew_tls();
+
+  // Looks up again where the targets are that are given by name, until `context` ends.
+  // One whose name has no address now stays where it was, and is counted.
+  core::task<> follow_names(core::Context& context, net::Resolver& resolver);
 
   // Closes idle connections that are past their time, and compares the targets.
   void sweep(TimePoint now);

@@ -66,7 +66,7 @@ void check_expiry(const net::TlsCertificateFacts& facts, Place place,
 
 void check_listener(const TlsConfig& tls, const YamlNode& tree, Diagnostics& findings,
                     std::chrono::system_clock::time_point now) {
-  const auto context = net::TlsServerContext::load(tls_options(tls));
+  const auto context = net::TlsServerContext::load(tls_options(tls, true));
   if (!context) {
     const TlsMistake& mistake = context.error();
     const bool of_clients = mistake.part == TlsMistake::Part::client_ca;
@@ -95,12 +95,13 @@ std::vector<std::string> offered(UpstreamProtocol protocol) {
 
 }  // namespace
 
-net::TlsServerContext::Options tls_options(const TlsConfig& config) {
+net::TlsServerContext::Options tls_options(const TlsConfig& config, bool http2) {
   using ClientCertificate = net::TlsServerContext::ClientCertificate;
-  net::TlsServerContext::Options options{.certificates = config.certificates,
-                                         .alpn = {"h2", "http/1.1"},
-                                         .client_ca_file = config.client_ca,
-                                         .ticket_lifetime = config.ticket_lifetime};
+  net::TlsServerContext::Options options{
+      .certificates = config.certificates,
+      .alpn = http2 ? std::vector<std::string>{"h2", "http/1.1"} : std::vector<std::string>{"http/1.1"},
+      .client_ca_file = config.client_ca,
+      .ticket_lifetime = config.ticket_lifetime};
   if (config.client_auth == "request") options.client_certificate = ClientCertificate::request;
   if (config.client_auth == "require") options.client_certificate = ClientCertificate::require;
   return options;

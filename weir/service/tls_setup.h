@@ -18,7 +18,8 @@
 
 namespace weir::service {
 
-net::TlsServerContext::Options tls_options(const TlsConfig& config);
+// `http2`: offered.
+net::TlsServerContext::Options tls_options(const TlsConfig& config, bool http2);
 // For those of its targets whose url is https://.
 net::TlsClientContext::Options tls_options(const UpstreamConfig& config);
 

@@ -163,6 +163,7 @@ Upstream::Upstream(const UpstreamConfig& config, const TargetAddresses& addresse
       forwarding_(parts.forwarding),
       ledger_(parts.ledger),
       forward_point_(parts.forward_point),
+      resolver_(parts.resolver),
       body_bytes_max_(body_bytes_of(config)),
       stale_max_(stale_max_of(config).count()),
       timeout_(config.timeout.count()),
@@ -445,6 +446,7 @@ core::task<> Upstream::keep_up(core::Scope& scope, core::Limit& tasks) {
     scope.spawn(std::move(*permit), std::move(task));
   };
   start(check_targets(scope.context(), targets_, checking_));
+  start(targets_.follow_names(scope.context(), resolver_));
   if (shared_) start(shared_->run(scope.context()));
   if (deferral_) start(deferral_->run(scope.context()));
   const Duration pause = std::clamp(config_.connections.idle_timeout / 4, kSweepMin, kSweepMax);

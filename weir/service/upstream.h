@@ -55,6 +55,7 @@ class Upstream {
     const Forwarding& forwarding;
     bounds::Ledger& ledger;
     testing::FaultPoint& forward_point;
+    net::Resolver& resolver;
     unsigned processors;
   };
   using Found = resilience::Policy<StoredPointer>::Found;
@@ -103,10 +104,10 @@ class Upstream {
   Deferral* deferral() const { return deferral_.get(); }
 
   // What it does on its own until the context ends or it is retired and what was
-  // deferred is done: closes idle connections, compares and checks its targets, fetches
-  // what is shared, sends what was deferred. `tasks` has kTasks, the one that runs this
-  // included. `self` keeps it.
-  static constexpr std::uint32_t kTasks = 4;
+  // deferred is done: closes idle connections, compares and checks its targets, looks
+  // up their names, fetches what is shared, sends what was deferred. `tasks` has kTasks, the one that runs
+  // this included. `self` keeps it.
+  static constexpr std::uint32_t kTasks = 5;
   static core::task<> keep(std::shared_ptr<Upstream> self, core::Context& context, core::Limit& tasks);
   // Nothing more comes to it: ends keep().
   void retire() { retired_.set(); }
@@ -149,6 +150,7 @@ class Upstream {
   const Forwarding& forwarding_;
   bounds::Ledger& ledger_;
   testing::FaultPoint& forward_point_;
+  net::Resolver& resolver_;
   // Relaxed: they order nothing.
   std::atomic<std::uint64_t> body_bytes_max_;  // of a shared reply
   std::atomic<Duration::rep> stale_max_;  // how old a kept one may be given in place of an error; 0: none

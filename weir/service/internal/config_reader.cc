@@ -159,6 +159,7 @@ void Reader::read_upstream(const NamedSection& named) {
     connections->read("idle_timeout", config.connections.idle_timeout);
     places.connect_timeout = connections->read("connect_timeout", config.connections.connect_timeout);
     connections->read("lifetime", config.connections.lifetime);
+    connections->read("resolve", config.connections.resolve);
   }
   read_upstream_tls(section, config, findings_);
   read_layers(section, config, findings_);

@@ -140,6 +140,7 @@ constexpr std::array kKeys{
             "0 would keep none: for that set idle_max to 0"},
     KeySpec{"upstreams.*.connections.connect_timeout", duration, false, kMs, kMinute, "1s", kEndsAll},
     KeySpec{"upstreams.*.connections.lifetime", duration, false, kSecond, 24 * kHour, "5m", kEndsAll},
+    KeySpec{"upstreams.*.connections.resolve", duration, false, kSecond, kHour, "30s"},
 
     KeySpec{"upstreams.*.tls", section, false, 0, 0, "{ ca: internal.pem }"},
     KeySpec{"upstreams.*.tls.ca", text, false, 1, 4'096, "internal.pem"},
@@ -271,6 +272,13 @@ constexpr std::array kKeys{
     KeySpec{"server.trusted", texts, false, 1, 64, "[10.0.0.0/8]"},
     KeySpec{"server.client_field", text, false, 1, 20, "forwarded"},
     KeySpec{"server.proxy_protocol", texts, false, 1, 64, "[10.0.0.0/8]"},
+    KeySpec{"server.http2", section, false, 0, 0, "{ max_streams: 100 }"},
+    KeySpec{"server.http2.enabled", text, false, 1, 20, "true"},
+    KeySpec{"server.http2.max_streams", number, false, 1, 10'000, "100",
+            "a connection would carry nothing: to speak no HTTP/2 set enabled to false"},
+    KeySpec{"server.http2.stream_window", bytes, false, 64 * kKiB, 16 * kMiB, "64KiB"},
+    KeySpec{"server.http2.connection_window", bytes, false, 64 * kKiB, 64 * kMiB, "1MiB"},
+    KeySpec{"server.rate_fields", text, false, 1, 20, "true"},
     KeySpec{"server.websockets", number, false, 0, kMillion, "1000"},
     KeySpec{"server.websocket_idle", duration, false, kMs, 24 * kHour, "5m", kEndsAll},
 
