@@ -23,6 +23,7 @@ namespace weir::service {
 namespace {
 
 Outcome outcome_of(const Error& error) {
+  if (error.where == kUnfitPart) return Outcome::part_unfit;
   switch (error.kind) {
     case ErrorKind::deadline: return Outcome::upstream_timeout;
     case ErrorKind::cancelled: return Outcome::client_gone;
@@ -61,6 +62,7 @@ RefusalReply failure_reply(Outcome outcome, std::string_view upstream) {
       reply.message = "the upstream closed the connection without an answer";
       break;
     case Outcome::upstream_malformed: reply.message = "the upstream's answer is not HTTP"; break;
+    case Outcome::part_unfit: reply.message = "a part that the reply needs is not to be had"; break;
     case Outcome::refused_breaker:
       reply.status = 503;
       reply.reason = "breaker_open";
@@ -184,8 +186,11 @@ std::shared_ptr<const GatewayTable> Gateway::make_table(const GatewayConfig& con
     if (stays) stays->apply(upstream, addresses, config.priority);
     upstreams.push_back(stays ? std::move(stays) : make_upstream(upstream, addresses, config.priority));
   }
-  return std::make_shared<const GatewayTable>(config.routes, std::move(upstreams),
-                                              [this](const RouteConfig& route) { return shadow_for(route); });
+  const GatewayTable::Kept kept{
+      .shadow = [this](const RouteConfig& route) { return shadow_for(route); },
+      .composition = [this,
+                      &config](const RouteConfig& route) { return composition_for(route, config.server); }};
+  return std::make_shared<const GatewayTable>(config.routes, std::move(upstreams), kept);
 }
 
 std::expected<void, std::string> Gateway::apply(const GatewayConfig& to, const TargetAddresses& addresses) {
@@ -253,7 +258,9 @@ core::task<void> Gateway::handle(http::Exchange& exchange) {
   const net::SocketAddress client = trust_.client(exchange.request().headers, exchange.peer());
   Upstream& upstream = table->choose(*route, exchange.request(), client, rng_);
   ClientBody body(exchange.body());
-  const Serving serving{exchange, std::move(table), *route, upstream, upstream.targets().current(), body};
+  std::optional<core::Permit> held;
+  const Serving serving{exchange, std::move(table), *route, upstream, upstream.targets().current(), body,
+                        held};
   Refused refused;
   const Outcome outcome = co_await serve(serving, refused);
   const Duration took = core::now() - start;
@@ -264,7 +271,6 @@ core::task<void> Gateway::handle(http::Exchange& exchange) {
 // What could not be served is answered when nothing is held any more.
 core::task<Outcome> Gateway::serve(const Serving& serving, Refused& refused) {
   http::Exchange& exchange = serving.exchange;
-  Upstream& upstream = serving.upstream;
   const Forwarded forwarded = co_await admit_and_forward(serving, refused);
   if (forwarded) co_return *forwarded;
   if (exchange.context().cancelled()) co_return Outcome::client_gone;
@@ -272,12 +278,13 @@ core::task<Outcome> Gateway::serve(const Serving& serving, Refused& refused) {
     co_await refuse(exchange, refused, forwarded.error());
     co_return refused.by;
   }
-  if (const auto degraded = co_await degrade(serving)) co_return *degraded;
+  if (const auto degraded = co_await degrade(serving, refused)) co_return *degraded;
   if (refused.at_bound) {
     co_await refuse(exchange, refused, forwarded.error());
     co_return refused.by;
   }
-  RefusalReply reply = failure_reply(refused.by, upstream.config().name);
+  const Upstream& asked = refused.asked != nullptr ? *refused.asked : serving.upstream;
+  RefusalReply reply = failure_reply(refused.by, asked.config().name);
   if (reply.retry_after > Duration::zero()) {
     reply.retry_after = std::max(reply.retry_after, forwarded.error().retry_after);
   }
@@ -301,9 +308,14 @@ core::task<Forwarded> Gateway::admit_and_forward(const Serving& serving, Refused
   const Forwarded forwarded = co_await forward(serving, asker, refused);
   admitted->complete(verdict_of(forwarded));
   if (!forwarded) {
+    Upstream& asked = refused.asked != nullptr ? *refused.asked : serving.upstream;
     refused.by = outcome_of(forwarded.error());
-    refused.at_bound = forwarded.error().where == serving.upstream.inflight().name();
-    refused.limit = serving.upstream.inflight().limit();
+    refused.at_bound = forwarded.error().where == asked.inflight().name();
+    refused.limit = asked.inflight().limit();
+    if (const Composition* of = serving.route.composition.get();
+        of != nullptr && forwarded.error().where == of->bound().name()) {
+      refused = {.by = Outcome::refused_compose, .at_bound = true, .limit = of->bound().limit()};
+    }
     if (websockets_ && forwarded.error().where == websockets_->name()) {
       refused = {.by = Outcome::refused_websockets, .at_bound = true, .limit = websockets_->limit()};
     }
@@ -338,8 +350,10 @@ core::task<Forwarded> Gateway::forward(const Serving& serving, Upstream::Asker a
   const auto patience = grpc_timeout(serving.exchange.request().headers);
   const Duration told = std::min(patience.value_or(Duration::max()),
                                  time_left(serving.targets->contract, serving.exchange.request()));
-  const Duration time = std::min(serving.upstream.timeout(), told);
+  const auto& composed = serving.route.config->compose;
+  const Duration time = std::min(composed ? composed->timeout : serving.upstream.timeout(), told);
   core::Context context(serving.exchange.context(), saturating_add(core::now(), time));
+  if (composed) co_return co_await compose(serving, context, asker, refused);
   Shadow* const shadow = serving.route.shadow.get();
   const bool copied = shadow != nullptr && shadow->wants(rng_);
   if (copied) serving.body.keep(shadow->body_bytes());
@@ -354,10 +368,15 @@ core::task<Forwarded> Gateway::forward(const Serving& serving, Upstream::Asker a
       forwarded = co_await forward_shared(serving, {context, asker, std::move(*key)}, request);
   }
   if (forwarded && *forwarded == Outcome::no_route) {
+    hold_to_defer(serving);
     const TimePoint sent = core::now();
     Result<Upstream::Reply> reply =
         co_await serving.upstream.send(context, request, serving.body, serving.targets, asker);
     if (reply) refused.upstream_took = core::now() - sent;
+    if (reply && !copied) {
+      serving.body.forget();
+      serving.held.reset();
+    }
     const bool opened = reply && *websocket && reply->response.stream() != nullptr;
     if (opened) co_return co_await tunnel(serving, *reply, std::move(*websocket));
     forwarded = co_await hand_on(serving, context, reply);
@@ -434,14 +453,14 @@ core::task<bool> Gateway::respond_stored(const Serving& serving, const StoredRep
 // The gateway is busy where it is near its limit: copies take nobody's place.
 void Gateway::copy_to_shadow(const Serving& serving, http::RequestHead request) {
   Shadow& shadow = *serving.route.shadow;
-  if (!serving.body.kept()) return shadow.count(Shadow::Fate::body);
+  const std::string* body = serving.body.kept();
+  if (body == nullptr || body->size() > shadow.body_bytes()) return shadow.count(Shadow::Fate::body);
   const bounds::Bound& all = admission_.all().bound();
   const bool busy =
       scope_ == nullptr || admission_.all().threshold() > 0 || all.in_use() * 5 > all.limit() * 4;
   std::optional<core::Permit> permit = shadow.begin(busy, core::now());
   if (!permit) return;
-  scope_->spawn(std::move(*permit),
-                run_copy(serving.table, serving.route, std::move(request), *serving.body.kept()));
+  scope_->spawn(std::move(*permit), run_copy(serving.table, serving.route, std::move(request), *body));
 }
 
 core::task<> Gateway::run_copy(std::shared_ptr<const GatewayTable> table, const GatewayTable::Route& route,

@@ -10,6 +10,7 @@
 #include "weir/base/json_text.h"
 #include "weir/bounds/machine.h"
 #include "weir/bounds/proof.h"
+#include "weir/core/now.h"
 #include "weir/core/runtime.h"
 #include "weir/core/signals.h"
 #include "weir/service/admin.h"
@@ -18,6 +19,7 @@
 #include "weir/service/endpoint.h"
 #include "weir/service/footprint.h"
 #include "weir/service/gateway_metrics.h"
+#include "weir/service/measured_frames.h"
 #include "weir/service/server_options.h"
 #include "weir/service/service_options.h"
 #include "weir/service/serving.h"
@@ -75,11 +77,14 @@ class ServiceRun {
                         .because = "two listeners, the signals, the drain, the watch on memory"}),
         admission_(config, ledger),
         handler_(admission_, router),
+        frames_(options.announce),
         admin_({.service = config.service,
                 .ledger = ledger,
                 .expose = [this](observe::Exposition& page) { expose(page); },
                 .overview = [this] { return overview(); },
-                .proof = [this] { return proof(); }}),
+                .proof = [this] { return proof(); },
+                .measure =
+                    [this](std::span<const bounds::Row> rows) { return frames_.look(rows, core::now()); }}),
         endpoint_(ledger,
                   {.name = "connections",
                    .connections = config.server.connections,
@@ -114,6 +119,7 @@ class ServiceRun {
   bounds::Bound tasks_;
   GatewayAdmission admission_;
   AdmittedHandler handler_;
+  MeasuredFrames frames_;
   Admin admin_;
   Endpoint endpoint_;
   std::optional<Endpoint> admin_endpoint_;
@@ -150,6 +156,7 @@ void ServiceRun::expose(observe::Exposition& page) const {
   expose_server("public", endpoint_.server().stats(), page);
   if (admin_endpoint_) expose_server("admin", admin_endpoint_->server().stats(), page);
   expose_runtime(runtime_.stats(), page);
+  frames_.expose(page);
 }
 
 std::string ServiceRun::overview() const {

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 
 #include "weir/core/internal/frames.h"
 #include "weir/core/internal/lock.h"
@@ -74,13 +75,18 @@ inline Slab& slab_of(const void* frame) {
   return reinterpret_cast<SlabRegion*>(address - offset)->slabs[offset / Slab::kBytes];
 }
 
+using VisitFrame = std::function<void(void* frame, std::size_t bytes)>;
+
+// As for_each_frame(), with how much of memory each takes: a frame's slot in its slab.
+void for_each_sized_frame(const VisitFrame& visit);
+
 class SlabDepot {
  public:
   // An empty slab. Throws std::bad_alloc.
   Slab& acquire();
   void release(Slab& slab);
 
-  void for_each_frame(const std::function<void(void* frame)>& visit) const;
+  void for_each_frame(const VisitFrame& visit) const;
   FrameMemory memory() const;
 
  private:
