@@ -36,7 +36,7 @@ std::string file(const std::vector<UpstreamLine>& upstreams, const std::string& 
 }
 
 constexpr std::string_view kTwo =
-    "path: \"/home/{user}\", compose: { parts: { user: { upstream: a, path: \"/users/{user}\", required: "
+    "path: \"/start/{user}\", compose: { parts: { user: { upstream: a, path: \"/users/{user}\", required: "
     "true }, "
     "offers: { upstream: b, path: \"/offers?top=3\" } } }";
 
@@ -51,9 +51,9 @@ TEST(GatewayCompose, PartsAreAskedAtOnceAndPutTogether) {
   BadUpstream a(behind(users.script())), b(behind(offers.script()));
   const GatewayProcess gateway(file({{"a", a.address()}, {"b", b.address()}}, std::string(kTwo)));
   RawClient client(gateway.address());
-  client.send(get("/home/7?lang=de", "Accept-Encoding: gzip\r\nX-Trace: t\r\nIf-None-Match: \"e\"\r\n"));
+  client.send(get("/start/7?lang=de", "Accept-Encoding: gzip\r\nX-Trace: t\r\nIf-None-Match: \"e\"\r\n"));
   EXPECT_TRUE(gate.wait_arrived(2)) << "neither waits for the other";
-  EXPECT_EQ(gateway.bound("composing:GET,HEAD /home/{user}").in_use, 1U);
+  EXPECT_EQ(gateway.bound("composing:GET,HEAD /start/{user}").in_use, 1U);
   gate.open();
   const Reply reply = client.read_reply();
   EXPECT_EQ(reply.status, 200);
@@ -67,10 +67,10 @@ TEST(GatewayCompose, PartsAreAskedAtOnceAndPutTogether) {
   ASSERT_EQ(offers.seen().size(), 1U);
   EXPECT_THAT(offers.seen()[0].head, StartsWith("GET /offers?top=3 HTTP/1.1\r\n"));
   EXPECT_TRUE(gateway.counts("a", "forwarded", 1));
-  EXPECT_EQ(client.ask("HEAD /home/7 HTTP/1.1\r\nHost: g\r\n\r\n", "HEAD").status, 200);
-  EXPECT_EQ(client.ask(post("/home/7", "x")).status, 404) << "no route takes it";
-  EXPECT_EQ(client.ask(get("/home/..")).status, 404);
-  EXPECT_EQ(client.ask(get("/home/%2e%2E")).status, 404);
+  EXPECT_EQ(client.ask("HEAD /start/7 HTTP/1.1\r\nHost: g\r\n\r\n", "HEAD").status, 200);
+  EXPECT_EQ(client.ask(post("/start/7", "x")).status, 404) << "no route takes it";
+  EXPECT_EQ(client.ask(get("/start/..")).status, 404);
+  EXPECT_EQ(client.ask(get("/start/%2e%2E")).status, 404);
   EXPECT_TRUE(gateway.falls_idle());
 }
 
@@ -136,7 +136,7 @@ TEST(GatewayCompose, WithoutWhatIsRequiredTheLadderGoesOn) {
   const std::string route = std::string(kTwo);
   {
     const GatewayProcess gateway(file({{"a", down.address(), "inflight: 5"}, {"b", b.address()}}, route));
-    const Reply reply = ask_once(gateway.address(), get("/home/7"));
+    const Reply reply = ask_once(gateway.address(), get("/start/7"));
     EXPECT_EQ(reply.status, 502);
     EXPECT_THAT(reply.body, AllOf(HasSubstr("\"upstream\":\"a\""), HasSubstr("upstream_refused")));
     EXPECT_TRUE(gateway.counts("a", "upstream_refused", 1));
@@ -144,7 +144,7 @@ TEST(GatewayCompose, WithoutWhatIsRequiredTheLadderGoesOn) {
   const GatewayProcess gateway(
       file({{"a", down.address(), "inflight: 5, fallback: { status: 203, body: later }"}, {"b", b.address()}},
            route));
-  const Reply reply = ask_once(gateway.address(), get("/home/7"));
+  const Reply reply = ask_once(gateway.address(), get("/start/7"));
   EXPECT_EQ(reply.status, 203);
   EXPECT_EQ(reply.body, "later");
   EXPECT_THAT(reply.field("weir-degraded"), Optional(std::string("fallback")));

@@ -105,7 +105,7 @@ bool Snapshot::take_of(const std::vector<Runtime*>& runtimes) {
     if (!*pauses.back()) return false;
   }
   now_ = internal::coarse(SystemClock::read());
-  internal::for_each_sized_frame(
+  internal::for_each_frame(
       [this](void* frame, std::size_t bytes) { frames_.push_back(copy_of(frame, bytes)); });
   for (const auto& pause : pauses) {
     pause->for_each_running([this](const void* frame) { running_.insert(frame); });

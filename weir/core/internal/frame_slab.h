@@ -77,8 +77,11 @@ inline Slab& slab_of(const void* frame) {
 
 using VisitFrame = std::function<void(void* frame, std::size_t bytes)>;
 
-// As for_each_frame(), with how much of memory each takes: a frame's slot in its slab.
-void for_each_sized_frame(const VisitFrame& visit);
+// Calls visit(frame, bytes) for each frame in which a coroutine lives, in the order of
+// memory; bytes: of its slot in the slab. The frames of threads that run meanwhile may
+// be missed, be there in part, or have ended when `visit` sees them; their memory stays
+// mapped.
+void for_each_frame(const VisitFrame& visit);
 
 class SlabDepot {
  public:

@@ -145,13 +145,9 @@ void tidy_frames() {
   cache->collect();
 }
 
-void for_each_sized_frame(const VisitFrame& visit) {
+void for_each_frame(const VisitFrame& visit) {
   slab_depot.for_each_frame(visit);
   loose_frames().for_each(visit);
-}
-
-void for_each_frame(const std::function<void(void* frame)>& visit) {
-  for_each_sized_frame([&visit](void* frame, std::size_t) { visit(frame); });
 }
 
 FrameMemory frame_memory() { return slab_depot.memory(); }
