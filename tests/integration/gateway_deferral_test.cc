@@ -3,8 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <csignal>
+#include <mutex>
 #include <string>
+#include <vector>
 
 #include "tests/integration/gate.h"
 #include "tests/integration/gateway_process.h"
@@ -63,6 +66,96 @@ TEST(GatewayDeferral, WhatIsRefusedIsPromisedAndSentLater) {
   EXPECT_EQ(client.ask(get("/-/deferred/other/1")).status, 404);
   EXPECT_TRUE(gateway.counts("u", "deferred", 1));
   EXPECT_THAT(gateway.metric("weir_deferred_total{upstream=\"u\",outcome=\"done\"}"), Optional(1.0));
+}
+
+// Breaks off the first connection once it has read `until`, and serves from then on.
+class BreaksOffOnce {
+ public:
+  enum class Until : std::uint8_t { head, whole };
+  explicit BreaksOffOnce(Until until) : until_(until) {}
+
+  BadUpstream::Script script() {
+    return [this](BadUpstream::Peer& peer) {
+      if (first_.exchange(false)) {
+        if (until_ == Until::head) {
+          (void)peer.read_head();
+        } else {
+          (void)read_request(peer);
+        }
+        peer.reset();
+        return;
+      }
+      recorder_.script()(peer);
+    };
+  }
+  std::vector<SeenRequest> seen() const { return recorder_.seen(); }
+
+ private:
+  const Until until_;
+  std::atomic<bool> first_ = true;
+  Recorder recorder_{ok("done")};
+};
+
+constexpr std::string_view kDefers =
+    "inflight: 5, timeout: 60s, defer: { body_bytes: 64KiB, per_second: 1000 }";
+
+TEST(GatewayDeferral, ABodyThatWasBegunIsPromisedWhereTheUpstreamRefusesConnections) {
+  const RefusingPort down;
+  const GatewayProcess gateway(
+      {.upstreams = {{"u", down.address(), std::string(kDefers)}}, .drain = "deadline: 200ms"});
+  RawClient client(gateway.address());
+  EXPECT_EQ(client.ask(post("/u/", "two apples")).status, 202);
+  EXPECT_EQ(client.ask(post("/u/", pattern(64 << 10))).status, 202) << "in several pieces";
+  EXPECT_EQ(client
+                .ask("POST /u/ HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n"
+                     "3\r\ntwo\r\n7\r\n apples\r\n0\r\n\r\n")
+                .status,
+            202);
+  EXPECT_EQ(ask_once(gateway.address(), post("/u/", std::string((64 << 10) + 1, 'x'))).status, 502);
+  EXPECT_TRUE(becomes_true([&] { return gateway.bound("deferring:u").in_use == 0; }));
+  EXPECT_TRUE(gateway.counts("u", "deferred", 3));
+}
+
+TEST(GatewayDeferral, WhatIsSentLaterIsTheWholeBody) {
+  for (const auto until : {BreaksOffOnce::Until::head, BreaksOffOnce::Until::whole}) {
+    BreaksOffOnce script(until);
+    BadUpstream upstream(script.script());
+    const GatewayProcess gateway({.upstreams = {{"u", upstream.address(), std::string(kDefers)}}});
+    RawClient client(gateway.address());
+    const std::string body = pattern(50'000);
+    EXPECT_EQ(client.ask(post("/u/", body)).status, 202);
+    ASSERT_TRUE(becomes_true([&] { return script.seen().size() == 1; }));
+    EXPECT_EQ(script.seen()[0].body, body);
+  }
+}
+
+TEST(GatewayDeferral, ABodyThatHasBeenForwardedIsHeldNoLonger) {
+  Gate gate;
+  BadUpstream upstream([&](BadUpstream::Peer& peer) {
+    while (read_request(peer)) {
+      if (!peer.write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nha") || !gate.wait() || !peer.write("lf"))
+        return;
+    }
+  });
+  const GatewayProcess gateway({.upstreams = {{"u", upstream.address(), std::string(kDefers)}}});
+  RawClient client(gateway.address());
+  client.send(post("/u/", "two apples"));
+  ASSERT_TRUE(gate.wait_arrived(1));
+  EXPECT_TRUE(becomes_true([&] { return gateway.bound("deferring:u").in_use == 0; }));
+  EXPECT_EQ(gateway.bound("deferring:u").peak, 10U);
+  gate.open();
+  EXPECT_EQ(client.read_reply().body, "half");
+}
+
+TEST(GatewayDeferral, WhatIsTooLargeToBeDeferredGetsTheNextRung) {
+  const RefusingPort down;
+  const GatewayProcess gateway(
+      {.upstreams = {{"u", down.address(),
+                      "inflight: 5, defer: { body_bytes: 10 }, fallback: { status: 203, body: later }"}},
+       .drain = "deadline: 200ms"});
+  EXPECT_EQ(ask_once(gateway.address(), post("/u/", "eleven byte")).body, "later");
+  EXPECT_EQ(ask_once(gateway.address(), post("/u/", "ten bytes.")).status, 202);
+  EXPECT_TRUE(gateway.counts("u", "fallback", 1));
 }
 
 TEST(GatewayDeferral, AnUpstreamThatAReloadTakesAwaySendsWhatItPromised) {

@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
 #include <memory>
 #include <unordered_map>
 #include <unordered_set>
 
+#include "weir/core/internal/frame_slab.h"
 #include "weir/core/internal/frames.h"
 #include "weir/core/internal/parking.h"
 #include "weir/core/internal/pause.h"
@@ -28,6 +31,7 @@ struct Copy {
   const void* awaiting;  // the frame that awaits it
   internal::PackedSite site;
   bool started_apart;  // by a scope or as a help to a fork
+  std::size_t bytes;
   bool waits = false;
   WaitReason reason = WaitReason::none;
   std::uint32_t since = 0;
@@ -38,7 +42,7 @@ TaskPromise& promise_of(void* frame) {
   return static_cast<TaskPromise&>(std::coroutine_handle<Runnable>::from_address(frame).promise());
 }
 
-Copy copy_of(void* frame) {
+Copy copy_of(void* frame, std::size_t bytes) {
   const auto* words = static_cast<const void* const*>(frame);
   TaskPromise& promise = promise_of(frame);
   Copy copy{.frame = frame,
@@ -46,6 +50,7 @@ Copy copy_of(void* frame) {
             .awaiting = promise.awaiting(),
             .site = promise.site(),
             .started_apart = promise.started_apart(),
+            .bytes = bytes,
             .limit = promise.limit()};
   Runnable::Waiting waiting = promise.waiting();
   if (const internal::Parking* parking = waiting.parking) {
@@ -64,6 +69,7 @@ class Snapshot {
   // False: another one is being made.
   bool take();
   std::vector<TaskInfo> tasks();
+  std::vector<FrameUse> use();
 
  private:
   bool take_of(const std::vector<Runtime*>& runtimes);
@@ -99,7 +105,8 @@ bool Snapshot::take_of(const std::vector<Runtime*>& runtimes) {
     if (!*pauses.back()) return false;
   }
   now_ = internal::coarse(SystemClock::read());
-  internal::for_each_frame([this](void* frame) { frames_.push_back(copy_of(frame)); });
+  internal::for_each_frame(
+      [this](void* frame, std::size_t bytes) { frames_.push_back(copy_of(frame, bytes)); });
   for (const auto& pause : pauses) {
     pause->for_each_running([this](const void* frame) { running_.insert(frame); });
     pause->for_each_queued([this](const Runnable* task) { queued_.insert(task); });
@@ -161,6 +168,34 @@ std::vector<TaskInfo> Snapshot::tasks() {
   return tasks;
 }
 
+std::vector<FrameUse> Snapshot::use() {
+  connect();
+  std::vector<bool> counted(frames_.size());  // of parts of a fork the outer frames are the same
+  std::unordered_map<std::size_t, std::uint64_t> of_tasks;
+  for (std::size_t leaf = 0; leaf < frames_.size(); ++leaf) {
+    if (awaiting_.contains(frames_[leaf].frame)) continue;
+    const std::vector<std::size_t> frames = chain(leaf);
+    std::uint64_t& bytes = of_tasks[frames.back()];
+    for (const std::size_t index : frames) {
+      if (!counted[index]) bytes += frames_[index].bytes;
+      counted[index] = true;
+    }
+  }
+  std::map<std::string, FrameUse> by_limit;
+  for (const auto& [outermost, bytes] : of_tasks) {
+    const auto limit = limits_.find(frames_[outermost].limit);
+    if (limit == limits_.end()) continue;
+    FrameUse& use = by_limit[limit->second];
+    use.limit = limit->second;
+    ++use.tasks;
+    use.bytes.count += bytes;
+    use.largest = std::max(use.largest, Bytes{bytes});
+  }
+  std::vector<FrameUse> all;
+  for (auto& [name, use] : by_limit) all.push_back(std::move(use));
+  return all;
+}
+
 TaskInfo Snapshot::info(std::size_t leaf) {
   const std::vector<std::size_t> frames = chain(leaf);
   const Copy& innermost = frames_[leaf];
@@ -205,11 +240,14 @@ std::string readable(Duration span) {
 
 Result<std::vector<TaskInfo>> list_tasks() {
   Snapshot snapshot;
-  if (!snapshot.take()) {
-    return std::unexpected(
-        Error{.kind = ErrorKind::overloaded, .reason = Reason::at_limit, .where = "task list"});
-  }
+  if (!snapshot.take()) return fail(ErrorKind::overloaded, Reason::at_limit, "task list");
   return snapshot.tasks();
+}
+
+Result<std::vector<FrameUse>> frame_use() {
+  Snapshot snapshot;
+  if (!snapshot.take()) return fail(ErrorKind::overloaded, Reason::at_limit, "task list");
+  return snapshot.use();
 }
 
 std::string describe(const TaskInfo& task) {

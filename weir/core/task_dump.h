@@ -15,6 +15,7 @@
 
 #include "weir/base/clock.h"
 #include "weir/base/result.h"
+#include "weir/base/units.h"
 #include "weir/core/wait_reason.h"
 
 namespace weir::core {
@@ -42,9 +43,21 @@ struct TaskInfo {
   std::vector<TaskFrame> stack;          // innermost first
 };
 
+// What the frames of the tasks take that were started with permits of one limit.
+struct FrameUse {
+  std::string limit;
+  std::uint64_t tasks = 0;
+  Bytes bytes;    // of all their frames
+  Bytes largest;  // of those of one task: its outermost, and all that it waits for within it
+};
+
 // Of all runtimes of the process. Any thread. Errors: overloaded when another
 // list is being made. Throws std::bad_alloc.
 Result<std::vector<TaskInfo>> list_tasks();
+
+// The same, by the names of the limits: what a place of theirs takes of memory in
+// coroutines, as far as they have come at this moment. Limits of one name are one.
+Result<std::vector<FrameUse>> frame_use();
 
 // As Go prints a goroutine:
 //

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <string>
 #include <thread>
@@ -203,6 +204,46 @@ TEST_F(TaskDump, ATaskThatWasMadeAndNotStartedIsListedAsCreated) {
     EXPECT_EQ(in("sleeper").at(0).state, TaskState::created);
     co_return;
   }));
+}
+
+// Holds so many bytes in its frame while it waits.
+template <std::size_t kBytes>
+task<> holds(Context& context) {
+  std::array<volatile char, kBytes> bytes{};
+  bytes[0] = 1;
+  (void)co_await sleep_for(context, 1h);
+  bytes[kBytes - 1] = bytes[0];
+}
+
+template <std::size_t kBytes>
+task<> calls(Context& context) {
+  co_await holds<kBytes>(context);
+}
+
+FrameUse use_under(std::string_view limit) {
+  const std::vector<FrameUse> uses = frame_use().value();
+  const auto found = std::ranges::find(uses, limit, &FrameUse::limit);
+  return found == uses.end() ? FrameUse{} : *found;
+}
+
+TEST_F(TaskDump, AddsUpWhatTheFramesOfTasksTakeByLimit) {
+  Runtime runtime({.processors = 2});
+  Limit other({.name = "other", .limit = 10});
+  EXPECT_TRUE(runtime.run([&](Scope& root) -> task<> {
+    EXPECT_EQ(use_under("dumped").tasks, 0u);
+    root.spawn(limit_.try_acquire().value(), holds<1000>(root.context()));
+    root.spawn(limit_.try_acquire().value(), calls<3000>(root.context()));
+    root.spawn(other.try_acquire().value(), holds<20'000>(root.context()));  // larger than a slab's
+    for (bool all = false; !all; co_await yield()) all = in("holds").size() == 3 && in("calls").size() == 1;
+    const FrameUse dumped = use_under("dumped");
+    EXPECT_EQ(dumped.tasks, 2u);
+    EXPECT_GE(dumped.largest, Bytes{3000}) << "the frame that is awaited counts";
+    EXPECT_LT(dumped.largest, Bytes{4000});
+    EXPECT_GE(dumped.bytes, Bytes{dumped.largest.count + 1000});
+    EXPECT_GE(use_under("other").largest, Bytes{20'000});
+    root.cancel();
+  }));
+  EXPECT_EQ(use_under("dumped").tasks, 0u);
 }
 
 }  // namespace

@@ -73,8 +73,9 @@ Admin::Page Admin::bounds_page(const http::RequestHead& request) const {
     if (target.ends_with("?proof=json")) return {200, kJson, options_.proof().json()};
   }
   const auto rows = options_.ledger.snapshot();
-  if (wants_html(request)) return {200, kHtml, bounds_html(options_.service, rows, notice())};
-  return {200, kJson, bounds_json(options_.service, rows)};
+  const MeasuredEach measured = options_.measure ? options_.measure(rows) : MeasuredEach();
+  if (wants_html(request)) return {200, kHtml, bounds_html(options_.service, rows, notice(), measured)};
+  return {200, kJson, bounds_json(options_.service, rows, measured)};
 }
 
 Admin::Page Admin::metrics_page() const {

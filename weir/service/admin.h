@@ -16,6 +16,7 @@
 
 #include <atomic>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,7 @@
 #include "weir/bounds/proof.h"
 #include "weir/http/server.h"
 #include "weir/observe/exposition.h"
+#include "weir/service/bounds_page.h"
 #include "weir/service/reload.h"
 
 namespace weir::service {
@@ -42,6 +44,8 @@ class Admin final : public http::Handler {
     std::function<std::string()> targets;
     // For /debug/bounds?proof; none: that is not offered.
     std::function<bounds::Proof()> proof;
+    // Measured anew for /debug/bounds; none: what tasks take is not shown.
+    std::function<MeasuredEach(std::span<const bounds::Row>)> measure;
     // Reads the configuration again; none: that is not offered.
     std::function<core::task<ReloadResult>(core::Context&)> reload;
   };

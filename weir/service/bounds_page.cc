@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 
 #include "weir/base/json_text.h"
 #include "weir/service/html_page.h"
@@ -41,7 +42,12 @@ void append_keys_json(const bounds::Row& row, std::string& out) {
   out += "]";
 }
 
-void append_row_json(const bounds::Row& row, std::string& out) {
+std::optional<Bytes> measured_of(const bounds::Row& row, const MeasuredEach& measured) {
+  const auto found = measured.find(row.name);
+  return found == measured.end() ? std::nullopt : std::optional(found->second);
+}
+
+void append_row_json(const bounds::Row& row, const MeasuredEach& measured, std::string& out) {
   out += "{";
   append_member("name", row.name, out);
   out += ",";
@@ -55,6 +61,9 @@ void append_row_json(const bounds::Row& row, std::string& out) {
   append_member("because", row.because, out);
   if (!row.derived_from.empty()) append_member("derived_from", row.derived_from, out += ",");
   if (!row.parent.empty()) append_member("parent", row.parent, out += ",");
+  if (row.each.count > 0) fmt::format_to(std::back_inserter(out), ",\"each_bytes\":{}", row.each.count);
+  if (const auto frames = measured_of(row, measured))
+    fmt::format_to(std::back_inserter(out), ",\"frame_bytes\":{}", frames->count);
   if (row.keys_max > 0) append_keys_json(row, out);
   out += "}";
 }
@@ -70,7 +79,15 @@ std::string refused_cell(const bounds::Row& row) {
   return cell;
 }
 
-void append_row_html(const bounds::Row& row, std::string& out) {
+// What one unit may take, and below it what its frames did.
+std::string each_cell(const bounds::Row& row, const MeasuredEach& measured) {
+  std::string cell = row.each.count > 0 ? to_string(row.each) : "not declared";
+  if (const auto frames = measured_of(row, measured))
+    cell.append("<small>frames ").append(to_string(*frames)).append("</small>");
+  return cell;
+}
+
+void append_row_html(const bounds::Row& row, const MeasuredEach& measured, std::string& out) {
   const double share = row.limit == 0 ? 0 : static_cast<double>(row.in_use) / static_cast<double>(row.limit);
   const bool keyed = row.keys_max > 0;
   out += "<tr><th scope=\"row\">";
@@ -93,8 +110,10 @@ void append_row_html(const bounds::Row& row, std::string& out) {
   } else {
     out += "none";
   }
-  fmt::format_to(std::back_inserter(out), "</td><td class=\"number\">{}</td><td class=\"number\">{}</td><td>",
-                 row.admitted, refused_cell(row));
+  fmt::format_to(
+      std::back_inserter(out),
+      "</td><td class=\"number\">{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td><td>",
+      row.admitted, refused_cell(row), each_cell(row, measured));
   append_html_text(row.because.empty() ? "nobody said" : row.because, out);
   if (!row.derived_from.empty()) append_html_text(row.derived_from, out += "<small>from ");
   if (!row.derived_from.empty()) out += "</small>";
@@ -103,29 +122,31 @@ void append_row_html(const bounds::Row& row, std::string& out) {
 
 }  // namespace
 
-std::string bounds_json(std::string_view service, std::span<const bounds::Row> rows) {
+std::string bounds_json(std::string_view service, std::span<const bounds::Row> rows,
+                        const MeasuredEach& measured) {
   std::string out = "{";
   append_member("service", service, out);
   out += ",\"bounds\":[";
   std::string_view separator;
   for (const bounds::Row& row : rows) {
     out += separator;
-    append_row_json(row, out);
+    append_row_json(row, measured, out);
     separator = ",";
   }
   out += "]}\n";
   return out;
 }
 
-std::string bounds_html(std::string_view service, std::span<const bounds::Row> rows,
-                        std::string_view notice) {
+std::string bounds_html(std::string_view service, std::span<const bounds::Row> rows, std::string_view notice,
+                        const MeasuredEach& measured) {
   std::string body =
       "<div class=\"wide\"><table><thead><tr><th scope=\"col\">bound</th><th scope=\"col\">limit</th>"
       "<th scope=\"col\">in use</th><th scope=\"col\">peak</th><th scope=\"col\">queue</th>"
       "<th scope=\"col\">admitted</th><th scope=\"col\">refused</th><th "
+      "scope=\"col\">each</th><th "
       "scope=\"col\">because</th></tr></thead>\n"
       "<tbody>\n";
-  for (const bounds::Row& row : rows) append_row_html(row, body);
+  for (const bounds::Row& row : rows) append_row_html(row, measured, body);
   body += "</tbody></table></div>\n";
   return html_page({.service = service, .title = "Bounds", .reload = 2s, .notice = notice}, body);
 }

@@ -49,6 +49,19 @@ TEST(BoundsJson, HasOneObjectForEachBound) {
             "\"because\":\"50 \\\"database\\\" connections\"}]}\n");
 }
 
+TEST(Bounds, ShowWhatOneUnitMayTakeBesideWhatItsFramesDid) {
+  bounds::Row row = plain_row();
+  const MeasuredEach measured{{"inflight", Bytes{1536}}, {"other", Bytes{1}}};
+  EXPECT_THAT(bounds_json("e", std::vector{row}), Not(HasSubstr("_bytes")));
+  EXPECT_THAT(bounds_json("e", std::vector{row}, measured), HasSubstr(",\"frame_bytes\":1536}"));
+  EXPECT_THAT(bounds_html("e", std::vector{row}, {}, measured),
+              HasSubstr("not declared<small>frames 1.5 KiB"));
+  row.each = kibibytes(2);
+  EXPECT_THAT(bounds_json("e", std::vector{row}, measured),
+              HasSubstr(",\"each_bytes\":2048,\"frame_bytes\":1536}"));
+  EXPECT_THAT(bounds_html("e", std::vector{row}), HasSubstr("<td class=\"number\">2.0 KiB</td>"));
+}
+
 TEST(BoundsJson, AKeyedBoundShowsWhoUsesMostOfIt) {
   const std::vector rows{keyed_row()};
   const std::string json = bounds_json("e", rows);

@@ -3,6 +3,7 @@
 // One task at a time, as http::BodySource.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -20,14 +21,23 @@ class ClientBody final : public http::BodySource {
  public:
   explicit ClientBody(http::BodySource& inner) : inner_(inner) {}
 
-  // Before the first piece: keeps a copy of it, where it is not larger than this.
+  // Before the first piece: keeps a copy of it, where it is not larger than this. Of
+  // several askers the one who takes most says how large.
   void keep(std::uint64_t bytes_max) {
-    bytes_max_ = bytes_max;
-    if (inner_.length().value_or(0) <= bytes_max) copy_.emplace();
+    bytes_max_ = std::max(bytes_max_, bytes_max);
+    if (inner_.length().value_or(0) <= bytes_max_) copy_.emplace();
     whole_ = inner_.length() == 0;
   }
   // Null: it was not kept, or has not come whole.
   const std::string* kept() const { return whole_ && copy_ ? &*copy_ : nullptr; }
+  // The copy has done what it was for.
+  void forget() { copy_.reset(); }
+  // What has been read of it, which is copied no more; next() has the rest. nullopt: a
+  // part of it is gone.
+  std::optional<std::string> take_back() {
+    if (failed_ || (begun_ && !copy_)) return std::nullopt;
+    return std::exchange(copy_, std::nullopt).value_or("");
+  }
 
   core::task<Result<std::span<const std::byte>>> next(core::Context& context) override {
     begun_ = true;
@@ -44,12 +54,12 @@ class ClientBody final : public http::BodySource {
   const http::Headers* trailers() const override { return inner_.trailers(); }
 
   bool failed() const { return failed_; }
-  // Whether anything of it has been asked for.
-  bool begun() const { return begun_; }
 
  private:
   void add(std::span<const std::byte> piece) {
     if (copy_->size() + piece.size() > bytes_max_) return copy_.reset();
+    // At once: growing by doubling it would take more than it is to have.
+    if (copy_->empty()) copy_->reserve(inner_.length().value_or(bytes_max_));
     copy_->append(reinterpret_cast<const char*>(piece.data()), piece.size());
     // Of a body whose length is known nobody asks for the end.
     whole_ = piece.empty() || inner_.length() == copy_->size();

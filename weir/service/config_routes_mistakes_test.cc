@@ -131,6 +131,49 @@ TEST(RouteMistakes, AreToldAtTheirPlace) {
     EXPECT_THAT(with_routes({one.text}), ElementsAreArray(one.findings)) << one.text;
 }
 
+TEST(ComposeMistakes, AreToldAtTheirPlace) {
+  const std::vector<Case> cases{
+      {"path: \"/a/{b}\", compose: { parts: { p: { upstream: u, path: \"/x/{b}?q={b}\", required: true } } }",
+       {}},
+      {"match: /, method: HEAD, compose: { parts: { p: { upstream: u, path: / } } }", {}},
+      {"match: /, compose: {}",
+       {"6:17: error: missing key \"parts\" in routes[0].compose; for example parts: { user: { upstream: "
+        "catalog, path: /me } }"}},
+      {"match: /, upstream: u, compose: { parts: { p: { upstream: u, path: / } } }",
+       {"6:17: error: routes[0] has both compose and upstream; keep one of them: each part has an upstream "
+        "and "
+        "a path"}},
+      {"match: /, shadow: { upstream: u }, compose: { parts: { p: { upstream: u, path: / } } }",
+       {"6:17: error: routes[0] has both compose and shadow; keep one of them: each part has an upstream and "
+        "a "
+        "path"}},
+      {"match: /, method: \"GET, POST\", compose: { parts: { p: { upstream: u, path: / } } }",
+       {"6:17: error: routes[0].method: parts are asked with GET, not with \"POST\"; GET, HEAD or none: for "
+        "other methods a route of their own"}},
+      {"match: /, compose: { parts: { missing: { upstream: u, path: / } } }",
+       {"6:37: error: a part may not be called \"missing\": the reply has a list of that name; call it "
+        "something else"}},
+      {"match: /, compose: { parts: { q: { upstream: u, path: / }, p: { upstream: v, path: / } } }",
+       {"6:81: error: there is no upstream \"v\"; declared: \"u\""}},
+      {"match: /, compose: { parts: { p: { upstream: u, path: x, required: maybe } } }",
+       {"6:61: error: routes[0].compose.parts.p.path must begin with '/', is \"x\"; for example \"/v1/\"",
+        "6:74: error: routes[0].compose.parts.p.required is true or false, is \"maybe\"; for example "
+        "required: "
+        "true"}},
+      {"path: \"/{a}\", compose: { parts: { p: { upstream: u, path: \"/{b}\" } } }",
+       {"6:65: error: routes[0].compose.parts.p.path \"/{b}\" has \"{b}\", which the path of the route has "
+        "not; one of those in \"/{a}\""}},
+      {"match: /, compose: { parts: { p: { upstream: u, path: \"/{b\" } } }",
+       {"6:61: error: routes[0].compose.parts.p.path \"/{b\" has \"{b\", which the path of the route has "
+        "not; "
+        "a route with path, as in path: \"/items/{id}\""}},
+      {"match: /, compose: { body_bytes: 1KiB, parts: { p: { upstream: u, path: / } } }",
+       {"6:40: warning: routes[0].compose.body_bytes is 1KiB: part \"p\" may have 256KiB and never gets as "
+        "many; as large as all parts together"}}};
+  for (const Case& one : cases)
+    EXPECT_THAT(with_routes({one.text}), ElementsAreArray(one.findings)) << one.text;
+}
+
 TEST(RouteMistakes, OfOneThatAnotherHides) {
   EXPECT_THAT(
       with_routes({"match: /, method: \"GET, PUT\", upstream: u", "match: /, method: PUT, upstream: u",

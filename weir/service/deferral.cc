@@ -16,8 +16,9 @@ namespace {
 using resilience::DeferredJob;
 using resilience::DeferredQueue;
 
-// Bodies that are read at once to be kept; who comes while there are as many is refused.
-constexpr std::uint64_t kReadingMax = 64;
+// Bodies of the largest kind that may be held at once, and of smaller ones more; who
+// comes while there are as many is sent without being held, or refused.
+constexpr std::uint64_t kHeldMax = 64;
 // What is remembered of one that has ended takes about so much.
 constexpr std::uint64_t kTicketBytes = 256;
 
@@ -34,6 +35,12 @@ std::string_view word_of(DeferredQueue::Lost why) {
 std::unique_ptr<resilience::DeferredStore> in_memory(const DeferConfig& config) {
   return std::make_unique<resilience::MemoryStore>(
       resilience::MemoryStore::Options{.entries_max = config.entries, .bytes_max = config.bytes});
+}
+
+bounds::Row held_row(const std::string& upstream, const DeferConfig& config) {
+  return {.name = "deferring:" + upstream,
+          .unit = bounds::Unit::bytes,
+          .limit = kHeldMax * std::max<std::uint64_t>(1, config.body_bytes.count)};
 }
 
 DeferredQueue::Options queue_options(const std::string& name, const DeferConfig& config) {
@@ -56,10 +63,10 @@ Deferral::Deferral(const std::string& upstream, const DeferConfig& config, bound
       store_(store ? std::move(store) : in_memory(config)),
       rng_(std::random_device{}()),
       pace_({.share = 0, .per_second = config.per_second, .window = 1s}),
-      reading_(ledger, {.name = "deferring:" + upstream,
-                        .limit = kReadingMax,
-                        .because = "bodies that are read to be kept",
-                        .each = config.body_bytes}),
+      held_(ledger, {.name = held_row(upstream, config).name,
+                     .unit = bounds::Unit::bytes,
+                     .limit = held_row(upstream, config).limit,
+                     .because = "bodies on their way that may have to be kept"}),
       queue_(
           queue_options(name_, config), *store_, pace_, rng_,
           [this](core::Context& context, const DeferredJob& job) { return this->send(context, job); },
@@ -80,11 +87,17 @@ bool Deferral::takes(const http::RequestHead& request, const http::BodySource& b
   return body.length().value_or(0) <= config_.body_bytes.count;
 }
 
+std::optional<core::Permit> Deferral::room_for(const http::BodySource& body) {
+  const std::uint64_t bytes = std::max<std::uint64_t>(1, body.length().value_or(config_.body_bytes.count));
+  if (bytes > held_.limit()) return std::nullopt;
+  Result<core::Permit> permit = held_.try_acquire(static_cast<std::uint32_t>(bytes));
+  if (!permit) return std::nullopt;
+  return std::move(*permit);
+}
+
 core::task<std::optional<std::string>> Deferral::take(core::Context& context, const http::RequestHead& head,
-                                                      http::BodySource& body) {
-  const Result<core::Permit> permit = reading_.try_acquire();
-  if (!permit) co_return std::nullopt;
-  std::optional<std::string> whole = co_await read_whole(context, body);
+                                                      http::BodySource& body, std::string begun) {
+  std::optional<std::string> whole = co_await read_rest(context, body, std::move(begun));
   if (!whole) co_return std::nullopt;
   std::string ticket = new_ticket();
   if (!remember(ticket)) co_return std::nullopt;
@@ -95,9 +108,8 @@ core::task<std::optional<std::string>> Deferral::take(core::Context& context, co
   co_return std::nullopt;
 }
 
-core::task<std::optional<std::string>> Deferral::read_whole(core::Context& context,
-                                                            http::BodySource& body) const {
-  std::string whole;
+core::task<std::optional<std::string>> Deferral::read_rest(core::Context& context, http::BodySource& body,
+                                                           std::string whole) const {
   for (;;) {
     const auto piece = co_await body.next(context);
     if (!piece || whole.size() + piece->size() > config_.body_bytes.count) co_return std::nullopt;
@@ -177,7 +189,7 @@ core::task<> Deferral::run(core::Context& context) {
 }
 
 std::vector<bounds::Row> Deferral::declared_rows(const std::string& upstream, const DeferConfig& config) {
-  return {{.name = "deferring:" + upstream, .limit = kReadingMax, .each = config.body_bytes},
+  return {held_row(upstream, config),
           {.name = "deferred:" + upstream,
            .unit = bounds::Unit::bytes,
            .limit = config.bytes.count,

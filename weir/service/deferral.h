@@ -31,6 +31,7 @@
 #include "weir/bounds/bound.h"
 #include "weir/bounds/ledger.h"
 #include "weir/core/event.h"
+#include "weir/core/limit.h"
 #include "weir/http/body.h"
 #include "weir/http/message.h"
 #include "weir/resilience/backoff.h"
@@ -69,11 +70,18 @@ class Deferral final : private bounds::LedgerEntry {
   // Whether it is one that is deferred: by method and path, and by its body as far as
   // that has been announced.
   bool takes(const http::RequestHead& request, const http::BodySource& body) const;
-  // Reads the body and keeps the request; its ticket. nullopt: the body is too large
-  // or broken, or there is no room. `head`: as it goes upstream.
+  // Room for a body to be held, as large as it says, or as it may be: before it is read
+  // to be sent, so that take() has what was read of it, or to be kept. nullopt: there is
+  // none now.
+  std::optional<core::Permit> room_for(const http::BodySource& body);
+  // The most that is held of one.
+  std::uint64_t body_bytes() const { return config_.body_bytes.count; }
+  // Reads the rest of a body, under what room_for() it gave, and keeps the request; its
+  // ticket. nullopt: the body is too large or broken, or there is no room. `head`: as it
+  // goes upstream; `begun`: what has been read already.
   // Cancellation: it is not kept.
   core::task<std::optional<std::string>> take(core::Context& context, const http::RequestHead& head,
-                                              http::BodySource& body);
+                                              http::BodySource& body, std::string begun = {});
 
   // nullopt: there was none, or it has been forgotten.
   std::optional<Ticket> find(std::string_view ticket) const;
@@ -97,7 +105,8 @@ class Deferral final : private bounds::LedgerEntry {
     TimePoint ended_at = {};  // of what is not pending any more
   };
 
-  core::task<std::optional<std::string>> read_whole(core::Context& context, http::BodySource& body) const;
+  core::task<std::optional<std::string>> read_rest(core::Context& context, http::BodySource& body,
+                                                   std::string whole) const;
   core::task<Result<>> send(core::Context& context, const resilience::DeferredJob& job);
   std::string new_ticket();
   bool remember(const std::string& ticket);
@@ -113,7 +122,7 @@ class Deferral final : private bounds::LedgerEntry {
   const std::unique_ptr<resilience::DeferredStore> store_;
   resilience::SharedRng rng_;
   resilience::RetryBudget pace_;
-  bounds::Bound reading_;  // bodies that are being read to be kept
+  bounds::Bound held_;  // of bodies that may have to be kept, or are being read for it
   mutable std::mutex mutex_;
   std::unordered_map<std::string, Remembered> tickets_;  // guarded by mutex_, as what follows
   std::deque<std::string> over_;                         // those that have ended, the oldest first

@@ -154,6 +154,33 @@ TEST_F(DeferralTest, TakesWhatItsMethodsPathsAndBodiesSay) {
       });
 }
 
+TEST_F(DeferralTest, HoldsBodiesAsLargeAsTheySayOrMayBe) {
+  run({.body_bytes = Bytes{100}}, [&](core::Context&) -> core::task<> {
+    Text small("x"), unknown("x"), none("");
+    small.announced = 10;
+    none.announced = 0;
+    EXPECT_EQ(ledger_.find("deferring:u")->limit, 6400u) << "64 of the largest";
+    const auto first = deferral_->room_for(small), second = deferral_->room_for(none);
+    EXPECT_EQ(ledger_.find("deferring:u")->in_use, 11u);
+    std::vector<core::Permit> rest;
+    while (auto permit = deferral_->room_for(unknown)) rest.push_back(std::move(*permit));
+    EXPECT_EQ(rest.size(), 63u);
+    EXPECT_TRUE(deferral_->room_for(small)) << "89 bytes are left";
+    co_return;
+  });
+}
+
+TEST_F(DeferralTest, KeepsWhatWasReadAlreadyBeforeTheRest) {
+  run({.body_bytes = Bytes{10}}, [&](core::Context& context) -> core::task<> {
+    Text rest("67890"), more("678901");
+    EXPECT_TRUE(co_await deferral_->take(context, {.method = "POST", .target = "/o"}, rest, "12345"));
+    EXPECT_FALSE(co_await deferral_->take(context, {.method = "POST", .target = "/o"}, more, "12345"));
+    deferral_->close();
+    EXPECT_TRUE(co_await deferral_->ended(context));
+    EXPECT_EQ(sent_, (std::vector<std::string>{"1234567890"}));
+  });
+}
+
 TEST_F(DeferralTest, ClosedItSendsWhatIsLeftAndEnds) {
   run({}, [&](core::Context& context) -> core::task<> {
     for (const char* text : {"a", "b", "c"}) EXPECT_NE(co_await take(context, text), "");

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "weir/http/client.h"
 #include "weir/http/parser.h"
 #include "weir/observe/process.h"
@@ -22,6 +24,8 @@ constexpr Bytes kTlsSession = kibibytes(16);
 constexpr Bytes kTlsBuffers = kibibytes(3 * 17);
 // A head is held as its bytes and as its fields, which grow by doubling.
 constexpr std::uint64_t kHeadEighths = 10;
+// A JSON document takes so many times of its text at most (http/json.h).
+constexpr std::uint64_t kJsonTimes = 10;
 
 // A request's, as its fields.
 Bytes head_bytes(const ServerConfig& config) {
@@ -67,7 +71,7 @@ Bytes upstream_request_bytes(UpstreamProtocol protocol) {
                (2 * head * kHeadEighths / 8)};
 }
 
-std::vector<bounds::CostRow> shared_costs(const GatewayConfig& config) {
+std::vector<bounds::CostRow> shared_costs(const GatewayConfig& config, unsigned processors) {
   std::vector<bounds::CostRow> costs;
   for (const UpstreamConfig& upstream : config.upstreams) {
     if (upstream.cache) {
@@ -81,6 +85,17 @@ std::vector<bounds::CostRow> shared_costs(const GatewayConfig& config) {
                        .bytes = Bytes{flights.flights * flights.body_bytes.count},
                        .because = fmt::format("{} replies being fetched", flights.flights)});
     }
+  }
+  // Each processor looks at one at a time whether it is JSON.
+  std::uint64_t part = 0;
+  for (const RouteConfig& route : config.routes) {
+    if (!route.compose) continue;
+    for (const PartConfig& each : route.compose->parts) part = std::max(part, each.body_bytes.count);
+  }
+  if (part > 0) {
+    costs.push_back({.name = "parts",
+                     .bytes = Bytes{processors * part * kJsonTimes},
+                     .because = "a part of a composed reply for each processor, as a document"});
   }
   return costs;
 }

@@ -29,7 +29,7 @@ Bytes upstream_request_bytes(UpstreamProtocol protocol);
 
 // What is taken whether it is used or not, or is bounded by other numbers than units:
 // caches and shared replies.
-std::vector<bounds::CostRow> shared_costs(const GatewayConfig& config);
+std::vector<bounds::CostRow> shared_costs(const GatewayConfig& config, unsigned processors);
 // The process as it stands: resident memory, descriptors and threads, read from /proc.
 bounds::CostRow process_cost(unsigned processors);
 

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "weir/service/composition.h"
 #include "weir/service/deferral.h"
 #include "weir/service/footprint.h"
 #include "weir/service/health_checks.h"
@@ -22,8 +23,8 @@ void foresee(bounds::Row& row, std::uint64_t limit, std::uint64_t queue_depth) {
 
 // Of upstreams and routes, which a reload adds and takes away.
 bool comes_and_goes(std::string_view name) {
-  static constexpr std::array<std::string_view, 6> kBegins{
-      "upstream:", "hedges:", "health:", "deferring:", "deferred:", "shadow:"};
+  static constexpr std::array<std::string_view, 7> kBegins{
+      "upstream:", "hedges:", "health:", "deferring:", "deferred:", "shadow:", "composing:"};
   return std::ranges::any_of(kBegins, [name](std::string_view begin) { return name.starts_with(begin); });
 }
 
@@ -43,6 +44,7 @@ std::vector<bounds::Row> declared_rows(const GatewayConfig& config, const Target
   }
   for (const RouteConfig& route : config.routes) {
     if (route.shadow) rows.push_back(Shadow::declared_row(route.text(), *route.shadow));
+    if (route.compose) rows.push_back(Composition::declared_row(route, config.server));
   }
   return rows;
 }

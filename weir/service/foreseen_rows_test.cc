@@ -68,6 +68,16 @@ TEST(ForeseenRows, WhatIsNewIsCounted) {
   EXPECT_GT(row_named(rows, "shadow:/")->each, kibibytes(1));
 }
 
+TEST(ForeseenRows, RepliesThatAreComposedAreCounted) {
+  const auto rows = after({{.name = "composing:GET,HEAD /old", .limit = 9}},
+                          config_of("  u: { url: \"http://127.0.0.1:1\", inflight: 6, because: b }\n",
+                                    " }, { path: /c, compose: { at_once: 4, body_bytes: 1MiB, parts: { p: { "
+                                    "upstream: u, path: / } } }"));
+  EXPECT_EQ(row_named(rows, "composing:GET,HEAD /old"), nullptr);
+  ASSERT_NE(row_named(rows, "composing:GET,HEAD /c"), nullptr);
+  EXPECT_GT(row_named(rows, "composing:GET,HEAD /c")->worst_case(), mebibytes(4));
+}
+
 TEST(ForeseenRows, WhatIsGoneHoldsWhatItHolds) {
   const auto rows = after({{.name = "upstream:idle", .limit = 100},
                            {.name = "upstream:busy", .limit = 100, .in_use = 3, .queue_depth = 2},

@@ -4,11 +4,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <random>
 #include <utility>
 
 #include "weir/admission/admission.h"
-#include "weir/base/check.h"
 #include "weir/core/now.h"
 #include "weir/service/admission_reply.h"
 #include "weir/service/contract.h"
@@ -23,6 +21,7 @@ namespace weir::service {
 namespace {
 
 Outcome outcome_of(const Error& error) {
+  if (error.where == kUnfitPart) return Outcome::part_unfit;
   switch (error.kind) {
     case ErrorKind::deadline: return Outcome::upstream_timeout;
     case ErrorKind::cancelled: return Outcome::client_gone;
@@ -62,6 +61,7 @@ RefusalReply failure_reply(Outcome outcome, std::string_view upstream) {
       reply.message = "the upstream closed the connection without an answer";
       break;
     case Outcome::upstream_malformed: reply.message = "the upstream's answer is not HTTP"; break;
+    case Outcome::part_unfit: reply.message = "a part that the reply needs is not to be had"; break;
     case Outcome::refused_breaker:
       reply.status = 503;
       reply.reason = "breaker_open";
@@ -114,141 +114,7 @@ Outcome outcome_of(GatewayAdmission::Refuser refuser) {
   return Outcome::refused_inflight;
 }
 
-PeerTrust trust_of(const ServerConfig& config) {
-  using enum PeerTrust::Field;
-  return {config.trusted, config.client_field == "forwarded" ? forwarded : x_forwarded_for};
-}
-
-// Each is a request inside as well.
-std::uint64_t websockets_max(const GatewayConfig& config) {
-  return std::min(config.server.websockets, config.inflight.limit);
-}
-
-std::unique_ptr<bounds::Bound> websockets_of(const GatewayConfig& config, bounds::Ledger& ledger) {
-  if (config.server.websockets == 0) return nullptr;
-  return std::make_unique<bounds::Bound>(ledger,
-                                         bounds::Bound::Options{.name = "websockets",
-                                                                .limit = websockets_max(config),
-                                                                .because = "server.websockets",
-                                                                .each = Bytes{2 * kTunnelBuffer + 2048}});
-}
-
-// Targets remember: this is for upstreams that ask for the same name at once.
-net::Resolver::Options resolver_options() {
-  return {.fresh_for = 1s, .stale_for = Duration::zero(), .absent_for = 1s};
-}
-
 }  // namespace
-
-Gateway::Gateway(const GatewayConfig& config, const TargetAddresses& addresses, bounds::Ledger& ledger,
-                 unsigned processors)
-    : trust_(trust_of(config.server)),
-      websocket_idle_(config.server.websocket_idle),
-      websockets_(websockets_of(config, ledger)),
-      access_log_(config.access_log ? std::make_unique<AccessLog>(*config.access_log, processors) : nullptr),
-      forwarding_(config.service),
-      service_(config.service),
-      admission_(config, ledger, processors),
-      unrouted_("", processors),
-      resolver_(resolver_options()),
-      rng_((std::uint64_t{std::random_device{}()} << 32) + std::random_device{}()),
-      ledger_(ledger),
-      processors_(processors),
-      table_(make_table(config, addresses, nullptr), processors) {}
-
-Gateway::~Gateway() = default;
-
-// The table's pointer is of a count of its own: when the last table and the last
-// request that has the upstream are gone, what it does on its own ends, and with that
-// the upstream.
-std::shared_ptr<Upstream> Gateway::make_upstream(const UpstreamConfig& config,
-                                                 const TargetAddresses& addresses,
-                                                 const std::optional<PriorityConfig>& priority) {
-  const auto made = std::make_shared<Upstream>(
-      config, addresses,
-      Upstream::Parts{priority, forwarding_, ledger_, forward_point_, resolver_, processors_});
-  {
-    const std::lock_guard guard(kept_mutex_);
-    kept_.push_back(made);
-  }
-  if (scope_ != nullptr) keep(made);
-  return {made.get(), [made](Upstream* upstream) { upstream->retire(); }};
-}
-
-// One that lives on takes over what is declared now.
-std::shared_ptr<Shadow> Gateway::shadow_for(const RouteConfig& route) {
-  std::erase_if(shadows_, [](const auto& shadow) { return shadow.use_count() == 1 && shadow->idle(); });
-  const std::string name = route.text();
-  for (const auto& shadow : shadows_) {
-    if (shadow->name() != name) continue;
-    shadow->apply(*route.shadow);
-    return shadow;
-  }
-  auto shadow = std::make_shared<Shadow>(ledger_, name, *route.shadow);
-  shadows_.push_back(shadow);
-  return shadow;
-}
-
-std::shared_ptr<const GatewayTable> Gateway::make_table(const GatewayConfig& config,
-                                                        const TargetAddresses& addresses,
-                                                        const GatewayTable* before) {
-  std::vector<std::shared_ptr<Upstream>> upstreams;
-  for (const UpstreamConfig& upstream : config.upstreams) {
-    std::shared_ptr<Upstream> stays = before == nullptr ? nullptr : before->upstream(upstream.name);
-    if (stays) stays->apply(upstream, addresses, config.priority);
-    upstreams.push_back(stays ? std::move(stays) : make_upstream(upstream, addresses, config.priority));
-  }
-  return std::make_shared<const GatewayTable>(config.routes, std::move(upstreams),
-                                              [this](const RouteConfig& route) { return shadow_for(route); });
-}
-
-std::expected<void, std::string> Gateway::apply(const GatewayConfig& to, const TargetAddresses& addresses) {
-  const std::shared_ptr<const GatewayTable> before = table_.get();
-  std::size_t upstreams = 0;
-  {
-    const std::lock_guard guard(kept_mutex_);
-    std::erase_if(kept_, [](const auto& upstream) { return upstream.expired(); });
-    upstreams = kept_.size();
-  }
-  for (const UpstreamConfig& upstream : to.upstreams) {
-    if (before->upstream(upstream.name)) continue;
-    ++upstreams;
-    if (!ledger_.contains("upstream:" + upstream.name)) continue;
-    return std::unexpected(fmt::format(
-        "upstream {} was taken away by an earlier reload and still finishes what was inside", upstream.name));
-  }
-  if (tasks_ != nullptr) (void)tasks_->resize(besides_ + (Upstream::kTasks * upstreams));
-  if (websockets_) (void)websockets_->resize(websockets_max(to));
-  admission_.apply(to);
-  table_.set(make_table(to, addresses, before.get()));
-  return {};
-}
-
-void Gateway::keep(const std::shared_ptr<Upstream>& upstream) {
-  Result<core::Permit> permit = tasks_->try_acquire();
-  WEIR_CHECK(permit, "the tasks of each upstream are declared");
-  scope_->spawn(std::move(*permit), Upstream::keep(upstream, scope_->context(), *tasks_));
-}
-
-void Gateway::spawn_housekeeping(core::Scope& scope, bounds::Bound& tasks, std::uint64_t besides) {
-  scope_ = &scope;
-  tasks_ = &tasks;
-  besides_ = besides;
-  if (admission_.memory() != nullptr) {
-    Result<core::Permit> permit = tasks.try_acquire();
-    WEIR_CHECK(permit, "the watch on memory is declared");
-    scope.spawn(std::move(*permit), admission_.memory()->run(scope.context()));
-  }
-  if (access_log_) {
-    Result<core::Permit> permit = tasks.try_acquire();
-    WEIR_CHECK(permit, "the access log is declared");
-    scope.spawn(std::move(*permit), access_log_->lines().run(scope.context()));
-  }
-  Result<core::Permit> resolving = tasks.try_acquire();
-  WEIR_CHECK(resolving, "the resolver is declared");
-  scope.spawn(std::move(*resolving), resolver_.run(scope.context()));
-  for (const auto& upstream : kept_) keep(upstream.lock());
-}
 
 core::task<void> Gateway::handle(http::Exchange& exchange) {
   const TimePoint start = core::now();
@@ -270,8 +136,9 @@ core::task<void> Gateway::handle(http::Exchange& exchange) {
   const net::SocketAddress client = trust_.client(exchange.request().headers, exchange.peer());
   Upstream& upstream = table->choose(*route, exchange.request(), client, rng_);
   ClientBody body(exchange.body());
+  std::optional<core::Permit> held;
   const Serving serving{exchange, start, std::move(table), *route, upstream, upstream.targets().current(),
-                        body};
+                        body,     held};
   Refused refused;
   const Outcome outcome = co_await serve(serving, refused);
   const Duration took = core::now() - start;
@@ -282,7 +149,6 @@ core::task<void> Gateway::handle(http::Exchange& exchange) {
 // What could not be served is answered when nothing is held any more.
 core::task<Outcome> Gateway::serve(const Serving& serving, Refused& refused) {
   http::Exchange& exchange = serving.exchange;
-  Upstream& upstream = serving.upstream;
   const Forwarded forwarded = co_await admit_and_forward(serving, refused);
   if (forwarded) co_return *forwarded;
   if (exchange.context().cancelled()) co_return Outcome::client_gone;
@@ -290,12 +156,13 @@ core::task<Outcome> Gateway::serve(const Serving& serving, Refused& refused) {
     co_await refuse(exchange, refused, forwarded.error());
     co_return refused.by;
   }
-  if (const auto degraded = co_await degrade(serving)) co_return *degraded;
+  if (const auto degraded = co_await degrade(serving, refused)) co_return *degraded;
   if (refused.at_bound) {
     co_await refuse(exchange, refused, forwarded.error());
     co_return refused.by;
   }
-  RefusalReply reply = failure_reply(refused.by, upstream.config().name);
+  const Upstream& asked = refused.asked != nullptr ? *refused.asked : serving.upstream;
+  RefusalReply reply = failure_reply(refused.by, asked.config().name);
   if (reply.retry_after > Duration::zero()) {
     reply.retry_after = std::max(reply.retry_after, forwarded.error().retry_after);
   }
@@ -319,9 +186,14 @@ core::task<Forwarded> Gateway::admit_and_forward(const Serving& serving, Refused
   const Forwarded forwarded = co_await forward(serving, asker, refused);
   admitted->complete(verdict_of(forwarded));
   if (!forwarded) {
+    Upstream& asked = refused.asked != nullptr ? *refused.asked : serving.upstream;
     refused.by = outcome_of(forwarded.error());
-    refused.at_bound = forwarded.error().where == serving.upstream.inflight().name();
-    refused.limit = serving.upstream.inflight().limit();
+    refused.at_bound = forwarded.error().where == asked.inflight().name();
+    refused.limit = asked.inflight().limit();
+    if (const Composition* of = serving.route.composition.get();
+        of != nullptr && forwarded.error().where == of->bound().name()) {
+      refused = {.by = Outcome::refused_compose, .at_bound = true, .limit = of->bound().limit()};
+    }
     if (websockets_ && forwarded.error().where == websockets_->name()) {
       refused = {.by = Outcome::refused_websockets, .at_bound = true, .limit = websockets_->limit()};
     }
@@ -356,11 +228,13 @@ core::task<Forwarded> Gateway::forward(const Serving& serving, Upstream::Asker a
   const auto patience = grpc_timeout(serving.exchange.request().headers);
   const Duration told = std::min(patience.value_or(Duration::max()),
                                  time_left(serving.targets->contract, serving.exchange.request()));
-  // Told when it came: what it has waited here since is off it.
+  const auto& composed = serving.route.config->compose;
+  const Duration time = composed ? composed->timeout : serving.upstream.timeout();
   const TimePoint now = core::now();
-  const TimePoint until =
-      std::min(saturating_add(now, serving.upstream.timeout()), saturating_add(serving.began, told));
+  // Told when it came: what it has waited here since is off it.
+  const TimePoint until = std::min(saturating_add(now, time), saturating_add(serving.began, told));
   core::Context context(serving.exchange.context(), until);
+  if (composed) co_return co_await compose(serving, context, asker, refused);
   Shadow* const shadow = serving.route.shadow.get();
   const bool copied = shadow != nullptr && shadow->wants(rng_);
   if (copied) serving.body.keep(shadow->body_bytes());
@@ -376,10 +250,15 @@ core::task<Forwarded> Gateway::forward(const Serving& serving, Upstream::Asker a
       forwarded = co_await forward_shared(serving, {context, asker, std::move(*key)}, request);
   }
   if (forwarded && *forwarded == Outcome::no_route) {
+    hold_to_defer(serving);
     const TimePoint sent = core::now();
     Result<Upstream::Reply> reply =
         co_await serving.upstream.send(context, request, serving.body, serving.targets, asker);
     if (reply) refused.upstream_took = core::now() - sent;
+    if (reply && !copied) {
+      serving.body.forget();
+      serving.held.reset();
+    }
     const bool opened = reply && *websocket && reply->response.stream() != nullptr;
     if (opened) co_return co_await tunnel(serving, *reply, std::move(*websocket));
     forwarded = co_await hand_on(serving, context, reply);
@@ -458,14 +337,14 @@ core::task<bool> Gateway::respond_stored(const Serving& serving, const StoredRep
 // The gateway is busy where it is near its limit: copies take nobody's place.
 void Gateway::copy_to_shadow(const Serving& serving, http::RequestHead request) {
   Shadow& shadow = *serving.route.shadow;
-  if (!serving.body.kept()) return shadow.count(Shadow::Fate::body);
+  const std::string* body = serving.body.kept();
+  if (body == nullptr || body->size() > shadow.body_bytes()) return shadow.count(Shadow::Fate::body);
   const bounds::Bound& all = admission_.all().bound();
   const bool busy =
       scope_ == nullptr || admission_.all().threshold() > 0 || all.in_use() * 5 > all.limit() * 4;
   std::optional<core::Permit> permit = shadow.begin(busy, core::now());
   if (!permit) return;
-  scope_->spawn(std::move(*permit),
-                run_copy(serving.table, serving.route, std::move(request), *serving.body.kept()));
+  scope_->spawn(std::move(*permit), run_copy(serving.table, serving.route, std::move(request), *body));
 }
 
 core::task<> Gateway::run_copy(std::shared_ptr<const GatewayTable> table, const GatewayTable::Route& route,

@@ -30,6 +30,7 @@
 
 #include "weir/bounds/bound.h"
 #include "weir/bounds/ledger.h"
+#include "weir/core/limit.h"
 #include "weir/http/server.h"
 #include "weir/service/access_log.h"
 #include "weir/service/admission_setup.h"
@@ -98,6 +99,7 @@ class Gateway final : public http::Handler {
     std::uint64_t limit = 0;  // 0: none to tell
     // From when it was sent to the head of the upstream's reply; below 0: there was none.
     Duration upstream_took = Duration(-1);
+    Upstream* asked = nullptr;  // of a part that failed; null: the request's
   };
 
   // A request, the route that it has taken and where it goes.
@@ -109,6 +111,7 @@ class Gateway final : public http::Handler {
     Upstream& upstream;
     std::shared_ptr<const TargetSet> targets;  // the upstream's, as it was then
     ClientBody& body;
+    std::optional<core::Permit>& held;  // of what is kept of the body, to be deferred
   };
   // One that may be answered with what another fetches.
   struct Sharer {
@@ -121,6 +124,7 @@ class Gateway final : public http::Handler {
                                                  const TargetAddresses& addresses,
                                                  const GatewayTable* before);
   std::shared_ptr<Shadow> shadow_for(const RouteConfig& route);
+  std::shared_ptr<Composition> composition_for(const RouteConfig& route, const ServerConfig& server);
   std::shared_ptr<Upstream> make_upstream(const UpstreamConfig& config, const TargetAddresses& addresses,
                                           const std::optional<PriorityConfig>& priority);
   void keep(const std::shared_ptr<Upstream>& upstream);
@@ -135,7 +139,19 @@ class Gateway final : public http::Handler {
            Duration upstream_took);
   core::task<Forwarded> forward_shared(const Serving& serving, Sharer sharer,
                                        const http::RequestHead& request);
-  core::task<std::optional<Outcome>> degrade(const Serving& serving);
+  // A reply of parts (gateway_compose.cc).
+  struct Composing;
+  struct PartReply;
+  core::task<Forwarded> compose(const Serving& serving, core::Context& context, Upstream::Asker asker,
+                                Refused& refused);
+  core::task<Result<PartReply>> fetch_part(core::Context& context, Composing& composing,
+                                           const PartConfig& part);
+  core::task<Result<PartReply>> ask_for_part(core::Context& context, Composing& composing,
+                                             const PartConfig& part);
+  core::task<Forwarded> respond_composed(const Composing& composing,
+                                         const std::vector<Result<PartReply>>& parts);
+  core::task<std::optional<Outcome>> degrade(const Serving& serving, const Refused& refused);
+  void hold_to_defer(const Serving& serving);
   core::task<std::optional<Outcome>> defer(const Serving& serving, Deferral& deferral);
   core::task<bool> answer_ticket(http::Exchange& exchange, const GatewayTable& table);
   core::task<bool> serve_stale(const Serving& serving);
@@ -169,10 +185,11 @@ class Gateway final : public http::Handler {
   core::Scope* scope_ = nullptr;  // where housekeeping runs, once it does
   bounds::Bound* tasks_ = nullptr;
   std::uint64_t besides_ = 0;
-  std::mutex kept_mutex_;                            // guards kept_, which the drain reads as well
-  std::vector<std::weak_ptr<Upstream>> kept_;        // all that have not ended
-  std::vector<std::shared_ptr<Upstream>> draining_;  // those that have deferred, of finish_deferred()
-  std::vector<std::shared_ptr<Shadow>> shadows_;     // of the table, and those with copies under way
+  std::mutex kept_mutex_;                                   // guards kept_, which the drain reads as well
+  std::vector<std::weak_ptr<Upstream>> kept_;               // all that have not ended
+  std::vector<std::shared_ptr<Upstream>> draining_;         // those that have deferred, of finish_deferred()
+  std::vector<std::shared_ptr<Shadow>> shadows_;            // of the table, and those with copies under way
+  std::vector<std::shared_ptr<Composition>> compositions_;  // the same
   Published<GatewayTable> table_;
 };
 

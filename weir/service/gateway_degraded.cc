@@ -13,13 +13,14 @@
 namespace weir::service {
 
 // What is there, else a promise, else the reply that is declared.
-core::task<std::optional<Outcome>> Gateway::degrade(const Serving& serving) {
-  if (co_await serve_stale(serving)) co_return Outcome::stale;
-  // Of a body that has been begun a part is gone.
-  if (Deferral* deferral = serving.upstream.deferral(); deferral != nullptr && !serving.body.begun()) {
+core::task<std::optional<Outcome>> Gateway::degrade(const Serving& serving, const Refused& refused) {
+  // What is kept and promised is of one upstream's replies.
+  const bool whole = serving.route.composition == nullptr;
+  if (whole && co_await serve_stale(serving)) co_return Outcome::stale;
+  if (Deferral* deferral = serving.upstream.deferral(); whole && deferral != nullptr) {
     if (const auto deferred = co_await defer(serving, *deferral)) co_return deferred;
   }
-  const auto fallback = serving.upstream.fallback();
+  const auto fallback = (refused.asked != nullptr ? *refused.asked : serving.upstream).fallback();
   if (fallback == nullptr) co_return std::nullopt;
   http::ResponseHead head;
   head.status = fallback->status;
@@ -30,12 +31,27 @@ core::task<std::optional<Outcome>> Gateway::degrade(const Serving& serving) {
   co_return sent ? Outcome::fallback : Outcome::client_gone;
 }
 
+// The first piece of a body is read before a connection is made, and a broken one takes
+// more with it: what may have to be deferred is kept until there is a reply.
+void Gateway::hold_to_defer(const Serving& serving) {
+  Deferral* const deferral = serving.upstream.deferral();
+  if (deferral == nullptr || serving.body.length() == 0) return;
+  if (!deferral->takes(serving.exchange.request(), serving.body)) return;
+  serving.held = deferral->room_for(serving.body);
+  if (serving.held) serving.body.keep(deferral->body_bytes());
+}
+
 core::task<std::optional<Outcome>> Gateway::defer(const Serving& serving, Deferral& deferral) {
   http::Exchange& exchange = serving.exchange;
   if (!deferral.takes(exchange.request(), serving.body)) co_return std::nullopt;
+  // Of one that was refused before it was sent nothing is held yet.
+  if (!serving.held) serving.held = deferral.room_for(serving.body);
+  std::optional<std::string> begun = serving.held ? serving.body.take_back() : std::nullopt;
+  if (!begun) co_return std::nullopt;
   http::RequestHead request;
   write_request(serving, request);
-  const std::optional<std::string> ticket = co_await deferral.take(exchange.context(), request, serving.body);
+  const std::optional<std::string> ticket =
+      co_await deferral.take(exchange.context(), request, serving.body, std::move(*begun));
   if (!ticket) co_return std::nullopt;
   http::ResponseHead head;
   head.status = 202;

@@ -217,6 +217,17 @@ void expose_gateway(const Gateway& gateway, observe::Exposition& page) {
   for (const auto& upstream : upstreams) expose_layers(*upstream, page);
   if (const AccessLog* log = gateway.access_log()) expose_log(log->lines().stats(), page);
   for (const GatewayTable::Route& route : table->routes()) {
+    if (!route.composition) continue;
+    for (const auto& [part, fates] : route.composition->counts()) {
+      for (const Composition::Fate fate : Composition::kFates) {
+        page.counter(
+            "weir_parts_total", "Parts of composed replies, by what became of them.",
+            {{"route", route.composition->name()}, {"part", part}, {"outcome", std::string(to_string(fate))}},
+            number(fates.at(static_cast<std::size_t>(fate))));
+      }
+    }
+  }
+  for (const GatewayTable::Route& route : table->routes()) {
     if (!route.shadow) continue;
     for (const Shadow::Fate fate : Shadow::kFates) {
       page.counter("weir_shadow_copies_total", "Copies of requests, by what became of them.",

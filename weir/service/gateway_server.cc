@@ -29,6 +29,7 @@
 #include "weir/service/foreseen_rows.h"
 #include "weir/service/gateway.h"
 #include "weir/service/gateway_metrics.h"
+#include "weir/service/measured_frames.h"
 #include "weir/service/reload.h"
 #include "weir/service/server_options.h"
 #include "weir/service/target_addresses.h"
@@ -65,14 +66,17 @@ class GatewayRun {
                          .because = "three listeners, the signals, a reload by one, the watch on memory, "
                                     "the access log, the resolver, the watch on ports, what runs beside, "
                                     "five for each upstream"}),
-        admin_({.service = config.service,
-                .ledger = ledger_,
-                .expose = [this](observe::Exposition& page) { expose(page); },
-                .overview = [this] { return overview(); },
-                .notice = options.notice,
-                .targets = [this] { return targets_json(gateway_->table()->upstreams()); },
-                .proof = [this] { return proof(); },
-                .reload = [this](core::Context& context) { return reloader_.reload(context); }}),
+        frames_(options.announce),
+        admin_(
+            {.service = config.service,
+             .ledger = ledger_,
+             .expose = [this](observe::Exposition& page) { expose(page); },
+             .overview = [this] { return overview(); },
+             .notice = options.notice,
+             .targets = [this] { return targets_json(gateway_->table()->upstreams()); },
+             .proof = [this] { return proof(); },
+             .measure = [this](std::span<const bounds::Row> rows) { return frames_.look(rows, core::now()); },
+             .reload = [this](core::Context& context) { return reloader_.reload(context); }}),
         admin_endpoint_(ledger_,
                         {.name = "admin-connections",
                          .connections = kAdminConnections,
@@ -124,6 +128,7 @@ class GatewayRun {
 
   bounds::Ledger ledger_;
   bounds::Bound tasks_;
+  MeasuredFrames frames_;
   Admin admin_;
   Endpoint admin_endpoint_;
   Reloader reloader_;
@@ -336,7 +341,7 @@ bounds::Proof GatewayRun::proof() const {
 
 void GatewayRun::declare_shared_costs(const GatewayConfig& config) {
   shared_costs_.clear();
-  for (bounds::CostRow& cost : shared_costs(config)) {
+  for (bounds::CostRow& cost : shared_costs(config, runtime_.processors())) {
     shared_costs_.push_back(std::make_unique<bounds::Ledger::Cost>(ledger_, std::move(cost)));
   }
 }
@@ -344,7 +349,7 @@ void GatewayRun::declare_shared_costs(const GatewayConfig& config) {
 // As at the start, before anything is changed. What has no address is refused by apply().
 Reloader::Fit GatewayRun::prove_after(const GatewayConfig& to) const {
   if (!*reloaded_) return {};
-  std::vector<bounds::CostRow> costs = shared_costs(to);
+  std::vector<bounds::CostRow> costs = shared_costs(to, runtime_.processors());
   for (bounds::CostRow& cost : ledger_.costs()) {
     if (cost.name == "process") costs.push_back(std::move(cost));
   }
@@ -430,6 +435,7 @@ void GatewayRun::expose(observe::Exposition& page) const {
   expose_server("public", public_endpoint_->server().stats(), page);
   expose_server("admin", admin_endpoint_.server().stats(), page);
   expose_runtime(runtime_.stats(), page);
+  frames_.expose(page);
   reloader_.expose(page);
   if (tls_ != nullptr) expose_certificates(*tls_, page);
 }

@@ -12,6 +12,7 @@ std::string_view to_string(Outcome outcome) {
     case Outcome::refused_tier: return "refused_tier";
     case Outcome::refused_inflight: return "refused_inflight";
     case Outcome::refused_upstream: return "refused_upstream";
+    case Outcome::refused_compose: return "refused_compose";
     case Outcome::refused_websockets: return "refused_websockets";
     case Outcome::refused_breaker: return "refused_breaker";
     case Outcome::refused_ports: return "refused_ports";
@@ -22,6 +23,7 @@ std::string_view to_string(Outcome outcome) {
     case Outcome::stale: return "stale";
     case Outcome::deferred: return "deferred";
     case Outcome::ticket: return "ticket";
+    case Outcome::partial: return "partial";
     case Outcome::fallback: return "fallback";
     case Outcome::upstream_refused: return "upstream_refused";
     case Outcome::upstream_unreachable: return "upstream_unreachable";
@@ -29,6 +31,7 @@ std::string_view to_string(Outcome outcome) {
     case Outcome::upstream_closed: return "upstream_closed";
     case Outcome::upstream_malformed: return "upstream_malformed";
     case Outcome::upstream_timeout: return "upstream_timeout";
+    case Outcome::part_unfit: return "part_unfit";
     case Outcome::upstream_broke_off: return "upstream_broke_off";
     case Outcome::request_body_failed: return "request_body_failed";
     case Outcome::client_gone: return "client_gone";

@@ -22,6 +22,7 @@ enum class Outcome : std::uint8_t {
   refused_tier,          // 503: its tier's part
   refused_inflight,      // 503
   refused_upstream,      // 503: the upstream's own bound
+  refused_compose,       // 503: as many replies are composed as may be
   refused_websockets,    // 503: as many WebSockets are passed through as may be
   refused_breaker,       // 503: the upstream fails and is not asked
   refused_ports,         // 503: no local port is left for a connection to the upstream
@@ -32,6 +33,7 @@ enum class Outcome : std::uint8_t {
   stale,                 // answered from the cache with what is no longer fresh
   deferred,              // 202: kept, to be sent later
   ticket,                // asked what became of one of these
+  partial,               // composed, of less than all parts
   fallback,              // answered with what is declared for when there is no reply
   upstream_refused,      // 502: it does not accept connections
   upstream_unreachable,  // 502: it could not be reached in time to connect, or at all
@@ -39,6 +41,7 @@ enum class Outcome : std::uint8_t {
   upstream_closed,       // 502: it closed the connection before its head
   upstream_malformed,    // 502: what it sent is no HTTP
   upstream_timeout,      // 504: it did not answer in time
+  part_unfit,            // 502: a part that is required is no good: its status, or its body
   upstream_broke_off,    // the head was out already: the client's connection is closed
   request_body_failed,   // 400, 408 or 413: the client's body ended badly
   client_gone,           // the client left before its answer was complete

@@ -9,7 +9,7 @@
 namespace weir::service {
 
 GatewayTable::GatewayTable(std::vector<RouteConfig> routes, std::vector<std::shared_ptr<Upstream>> upstreams,
-                           const std::function<std::shared_ptr<Shadow>(const RouteConfig&)>& shadow_for)
+                           const Kept& kept)
     : upstreams_(std::move(upstreams)), listed_(std::move(routes)), by_request_(listed_) {
   const auto named = [this](std::string_view name) {
     const std::shared_ptr<Upstream> found = upstream(name);
@@ -20,9 +20,13 @@ GatewayTable::GatewayTable(std::vector<RouteConfig> routes, std::vector<std::sha
     Route& route =
         routes_.emplace_back(Route{.config = &config, .upstreams = {}, .split = Split(config.parts())});
     for (const SplitPart& part : config.parts()) route.upstreams.push_back(named(part.upstream));
-    if (!config.shadow) continue;
-    route.shadow_to = named(config.shadow->upstream);
-    route.shadow = shadow_for(config);
+    if (config.shadow) {
+      route.shadow_to = named(config.shadow->upstream);
+      route.shadow = kept.shadow(config);
+    }
+    if (!config.compose) continue;
+    for (const PartConfig& part : config.compose->parts) route.part_upstreams.push_back(named(part.upstream));
+    route.composition = kept.composition(config);
   }
 }
 

@@ -13,6 +13,7 @@
 #include "weir/base/rng.h"
 #include "weir/http/message.h"
 #include "weir/net/address.h"
+#include "weir/service/composition.h"
 #include "weir/service/route_config.h"
 #include "weir/service/route_table.h"
 #include "weir/service/shadow.h"
@@ -29,12 +30,18 @@ class GatewayTable {
     Split split;                       // over the same
     Upstream* shadow_to = nullptr;     // null: it has no shadow
     std::shared_ptr<Shadow> shadow = {};
+    std::vector<Upstream*> part_upstreams = {};     // as config->compose->parts
+    std::shared_ptr<Composition> composition = {};  // null: it is not composed
+  };
+  // What lives on from one table to the next; each is asked for a route that has it.
+  struct Kept {
+    std::function<std::shared_ptr<Shadow>(const RouteConfig&)> shadow;
+    std::function<std::shared_ptr<Composition>(const RouteConfig&)> composition;
   };
 
-  // `shadow_for` gives a route's shadow, where it has one. WEIR_CHECKs that all
-  // upstreams of the routes are there.
+  // WEIR_CHECKs that all upstreams of the routes are there.
   GatewayTable(std::vector<RouteConfig> routes, std::vector<std::shared_ptr<Upstream>> upstreams,
-               const std::function<std::shared_ptr<Shadow>(const RouteConfig&)>& shadow_for);
+               const Kept& kept);
   GatewayTable(const GatewayTable&) = delete;
   GatewayTable& operator=(const GatewayTable&) = delete;
 

@@ -18,8 +18,14 @@ std::string RouteConfig::text() const {
 }
 
 std::string RouteConfig::to() const {
-  if (split.empty()) return upstream;
   std::string text;
+  if (compose) {
+    for (const PartConfig& part : compose->parts) {
+      text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", part.name, part.upstream);
+    }
+    return text;
+  }
+  if (split.empty()) return upstream;
   for (const SplitPart& part : split) {
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ", part.upstream, part.weight);
   }

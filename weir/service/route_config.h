@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "weir/base/units.h"
+#include "weir/service/compose_config.h"
 
 namespace weir::service {
 
@@ -62,7 +63,8 @@ struct ShadowConfig {
 // Which one of several takes a request is said in route_table.h.
 struct RouteConfig {
   std::string match;                      // the path begins with it; empty: see `path`
-  std::string upstream;                   // the name of one of the upstreams; empty: see `split`
+  std::string upstream;                   // the name of one of the upstreams; empty: see `split`;
+                                          // with `compose`: its main part's
   std::string path = {};                  // the whole path, in which {name} stands for a segment
   std::string host = {};                  // "shop.example.com", "*.example.com", in small letters; empty: any
   std::vector<std::string> methods = {};  // none: any
@@ -70,6 +72,7 @@ struct RouteConfig {
   std::vector<SplitPart> split = {};
   StickyKey sticky = {};
   std::optional<ShadowConfig> shadow = {};
+  std::optional<ComposeConfig> compose = {};
   std::optional<std::string> rewrite = {};  // takes the place of `match` at the path's beginning
   HeaderEdits request = {};
   HeaderEdits reply = {};
@@ -84,7 +87,7 @@ struct RouteConfig {
   }
   // "GET,HEAD shop.example.com/v1/ X-Canary=1", as messages show it.
   std::string text() const;
-  // "a", "a 95, b 5".
+  // "a", "a 95, b 5", "user: a, offers: b".
   std::string to() const;
 };
 

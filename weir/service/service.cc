@@ -12,6 +12,7 @@
 #include "weir/bounds/proof.h"
 #include "weir/core/blocking.h"
 #include "weir/core/limit.h"
+#include "weir/core/now.h"
 #include "weir/core/runtime.h"
 #include "weir/core/signals.h"
 #include "weir/service/admin.h"
@@ -20,6 +21,7 @@
 #include "weir/service/endpoint.h"
 #include "weir/service/footprint.h"
 #include "weir/service/gateway_metrics.h"
+#include "weir/service/measured_frames.h"
 #include "weir/service/server_options.h"
 #include "weir/service/service_options.h"
 #include "weir/service/serving.h"
@@ -89,11 +91,14 @@ class ServiceRun {
                            "read again"}),
         admission_(config, ledger_),
         handler_(admission_, router),
+        frames_(options.announce),
         admin_({.service = config.service,
                 .ledger = ledger_,
                 .expose = [this](observe::Exposition& page) { expose(page); },
                 .overview = [this] { return overview(); },
-                .proof = [this] { return proof(); }}),
+                .proof = [this] { return proof(); },
+                .measure =
+                    [this](std::span<const bounds::Row> rows) { return frames_.look(rows, core::now()); }}),
         endpoint_(ledger_,
                   {.name = "connections",
                    .connections = config.server.connections,
@@ -134,6 +139,7 @@ class ServiceRun {
   bounds::Bound tasks_;
   GatewayAdmission admission_;
   AdmittedHandler handler_;
+  MeasuredFrames frames_;
   Admin admin_;
   Endpoint endpoint_;
   std::optional<Endpoint> admin_endpoint_;
@@ -195,6 +201,7 @@ void ServiceRun::expose(observe::Exposition& page) const {
   if (admin_endpoint_) expose_server("admin", admin_endpoint_->server().stats(), page);
   expose_runtime(runtime_.stats(), page);
   if (tls_ != nullptr) expose_certificates(*tls_, page);
+  frames_.expose(page);
 }
 
 std::string ServiceRun::overview() const {

@@ -93,14 +93,14 @@ Slab& SlabDepot::carve_locked() {
   return slab;
 }
 
-void SlabDepot::for_each_frame(const std::function<void(void* frame)>& visit) const {
+void SlabDepot::for_each_frame(const VisitFrame& visit) const {
   const std::size_t count = regions_count_.load(std::memory_order_acquire);
   for (std::size_t index = 0; index < count; ++index) {
     for (const Slab& slab : regions_[index]->slabs) {
       if (slab.owner.load(std::memory_order_relaxed) == nullptr) continue;
       for (std::size_t i = 0; i < slab.fresh; ++i) {
         auto* frame = reinterpret_cast<FreeFrame*>(slab.begin + i * slab.frame_bytes);
-        if (frame->destroy != nullptr) visit(frame);
+        if (frame->destroy != nullptr) visit(frame, slab.frame_bytes);
       }
     }
   }

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 
 #include "weir/core/internal/frames.h"
 #include "weir/core/internal/lock.h"
@@ -74,13 +75,21 @@ inline Slab& slab_of(const void* frame) {
   return reinterpret_cast<SlabRegion*>(address - offset)->slabs[offset / Slab::kBytes];
 }
 
+using VisitFrame = std::function<void(void* frame, std::size_t bytes)>;
+
+// Calls visit(frame, bytes) for each frame in which a coroutine lives, in the order of
+// memory; bytes: of its slot in the slab. The frames of threads that run meanwhile may
+// be missed, be there in part, or have ended when `visit` sees them; their memory stays
+// mapped.
+void for_each_frame(const VisitFrame& visit);
+
 class SlabDepot {
  public:
   // An empty slab. Throws std::bad_alloc.
   Slab& acquire();
   void release(Slab& slab);
 
-  void for_each_frame(const std::function<void(void* frame)>& visit) const;
+  void for_each_frame(const VisitFrame& visit) const;
   FrameMemory memory() const;
 
  private:

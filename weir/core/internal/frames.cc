@@ -17,6 +17,7 @@ class LooseFrames {
  public:
   void* allocate(std::size_t size) {
     auto* loose = ::new (::operator new(bytes(size))) Loose;
+    loose->size = size;
     new (loose + 1) FreeFrame{};
     const std::lock_guard guard(lock_);
     frames_.push_back(*loose);
@@ -32,15 +33,17 @@ class LooseFrames {
     ::operator delete(loose, bytes(size));
   }
   // Holds up who allocates or frees meanwhile: a frame that is visited stays.
-  void for_each(const std::function<void(void* frame)>& visit) {
+  void for_each(const VisitFrame& visit) {
     const std::lock_guard guard(lock_);
     frames_.for_each([&](Loose& loose) {
-      if (reinterpret_cast<const FreeFrame*>(&loose + 1)->destroy != nullptr) visit(&loose + 1);
+      if (reinterpret_cast<const FreeFrame*>(&loose + 1)->destroy != nullptr) visit(&loose + 1, loose.size);
     });
   }
 
  private:
-  struct alignas(__STDCPP_DEFAULT_NEW_ALIGNMENT__) Loose : ListNode<> {};
+  struct alignas(__STDCPP_DEFAULT_NEW_ALIGNMENT__) Loose : ListNode<> {
+    std::size_t size = 0;
+  };
 
   static std::size_t bytes(std::size_t size) { return sizeof(Loose) + std::max(size, sizeof(FreeFrame)); }
 
@@ -142,7 +145,7 @@ void tidy_frames() {
   cache->collect();
 }
 
-void for_each_frame(const std::function<void(void* frame)>& visit) {
+void for_each_frame(const VisitFrame& visit) {
   slab_depot.for_each_frame(visit);
   loose_frames().for_each(visit);
 }

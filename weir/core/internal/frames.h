@@ -25,11 +25,6 @@ void free_frame(void* frame, std::size_t size);
 // of its own. To be called before a thread sleeps.
 void tidy_frames();
 
-// Calls visit(frame) for each frame in which a coroutine lives, in the order of
-// memory. The frames of threads that run meanwhile may be missed, be there in
-// part, or have ended when `visit` sees them; their memory stays mapped.
-void for_each_frame(const std::function<void(void* frame)>& visit);
-
 struct FrameMemory {
   std::size_t in_use = 0;  // bytes of slabs that hold frames
   std::size_t spare = 0;   // bytes of empty slabs that were not given back to the system

@@ -72,6 +72,20 @@ void read_memory(const Section& section, MemoryConfig& config, Diagnostics& find
 
 }  // namespace
 
+Given read_flag(const Section& section, std::string_view key, bool& out, Diagnostics& findings) {
+  std::string text;
+  const Given given = section.read(key, text);
+  if (!given) return given;
+  if (text != "true" && text != "false") {
+    findings.error(given.place,
+                   {fmt::format("{} is true or false, is {}", section.name_of(key), in_quotes(text)),
+                    fmt::format("for example {}: true", key)});
+    return {.place = {}, .known = false};
+  }
+  out = text == "true";
+  return given;
+}
+
 bool is_token(std::string_view text) {
   static constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
   return !text.empty() && std::ranges::all_of(text, [](char c) {

@@ -17,6 +17,9 @@ std::expected<std::string, Fault> parse_header_key(std::string_view name, std::s
 // The section's `key`, as that.
 void read_header_key(const Section& section, std::string& header, Diagnostics& findings);
 
+// The section's `key`, of kind text: true or false.
+Given read_flag(const Section& section, std::string_view key, bool& out, Diagnostics& findings);
+
 // A token of RFC 9110, section 5.6.2: a header's name, a method.
 bool is_token(std::string_view text);
 

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "weir/service/compose_config.h"
+
 namespace weir::service::internal {
 namespace {
 
@@ -250,6 +252,19 @@ constexpr std::array kKeys{
     KeySpec{"routes.*.shadow.per_second", number, false, 1, kMillion, "100",
             "0 would copy nothing: take shadow away"},
     KeySpec{"routes.*.shadow.body_bytes", bytes, false, 0, 16 * kMiB, "64KiB"},
+    KeySpec{"routes.*.compose", section, false, 0, 0,
+            "{ parts: { user: { upstream: catalog, path: /me } } }"},
+    KeySpec{"routes.*.compose.at_once", number, false, 1, kMillion, "100", kRefusesAll},
+    KeySpec{"routes.*.compose.timeout", duration, false, kMs, kHour, "10s", kEndsAll},
+    KeySpec{"routes.*.compose.body_bytes", bytes, false, 1, 64 * kMiB, "1MiB"},
+    KeySpec{"routes.*.compose.parts", names, true, 1, kPartsMax,
+            "{ user: { upstream: catalog, path: /me } }"},
+    KeySpec{"routes.*.compose.parts.*", section, false, 0, 0, "{ upstream: catalog, path: /me }"},
+    KeySpec{"routes.*.compose.parts.*.upstream", text, true, 1, 63, "catalog"},
+    KeySpec{"routes.*.compose.parts.*.path", text, true, 1, 1'000, "/me"},
+    KeySpec{"routes.*.compose.parts.*.required", text, false, 1, 20, "true"},
+    KeySpec{"routes.*.compose.parts.*.timeout", duration, false, kMs, kHour, "300ms", kEndsAll},
+    KeySpec{"routes.*.compose.parts.*.body_bytes", bytes, false, 1, 64 * kMiB, "256KiB"},
     KeySpec{"routes.*.rewrite", text, false, 1, 1'000, "\"/\""},
     KeySpec{"routes.*.request", section, false, 0, 0, "{ remove: \"X-Debug\" }"},
     KeySpec{"routes.*.request.set", names, false, 1, 32, "{ X-Env: prod }"},

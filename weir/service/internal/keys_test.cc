@@ -69,6 +69,9 @@ Flat full() {
           {"routes.0.match", "/"},
           {"routes.0.upstream", "u"},
           {"routes.0.shadow.upstream", "u"},
+          {"routes.1.path", "'/c/{id}'"},
+          {"routes.1.compose.parts.p.upstream", "u"},
+          {"routes.1.compose.parts.p.path", "/"},
           {"access_log.format", "json"}};
 }
 
@@ -99,7 +102,8 @@ std::string yaml_with(std::string path, const std::string& value) {
   };
   name_for("upstreams", "u");
   name_for("upstreams.u.targets", "0");
-  name_for("routes", "0");
+  name_for("routes", path.starts_with("routes.*.compose") ? "1" : "0");
+  name_for("routes.1.compose.parts", "p");
   name_for("tls.certificates", "0");
   name_for("routes.0.split", "0");
   name_for("routes.0.headers", "h");

@@ -57,6 +57,30 @@ std::optional<Fault> path_fault(std::string_view name, std::string_view path) {
   return std::nullopt;
 }
 
+// A path with or without a query, in which {names} are those of the route's.
+std::optional<Fault> part_path_fault(std::string_view name, std::string_view path,
+                                     std::string_view of_route) {
+  if (auto fault = begins_fault(name, path)) return fault;
+  if (!is_path_text(path, "#*<>\"\\")) {
+    return Fault{fmt::format("{} {} is no path", name, in_quotes(path)),
+                 "for example \"/v1/items/{id}?full=1\""};
+  }
+  for (std::size_t at = path.find_first_of("{}"); at != std::string_view::npos;
+       at = path.find_first_of("{}", at)) {
+    const std::size_t end = path.find('}', at);
+    const std::string_view in = path.substr(at, end == std::string_view::npos ? end : end - at + 1);
+    const bool whole = in.size() > 2 && in.front() == '{' && in.back() == '}';
+    if (!whole || of_route.find(in) == std::string_view::npos) {
+      return Fault{fmt::format("{} {} has {}, which the path of the route has not", name, in_quotes(path),
+                               in_quotes(in)),
+                   of_route.empty() ? std::string("a route with path, as in path: \"/items/{id}\"")
+                                    : fmt::format("one of those in {}", in_quotes(of_route))};
+    }
+    at += in.size();
+  }
+  return std::nullopt;
+}
+
 std::optional<Fault> host_fault(std::string_view name, std::string_view host) {
   std::string_view rest = host;
   if (rest.starts_with("*.")) rest.remove_prefix(2);
@@ -109,7 +133,11 @@ class Reader {
   Draft::Route read() {
     read_pattern();
     read_conditions();
-    read_upstreams();
+    if (section_.key_place("compose")) {
+      read_compose();
+    } else {
+      read_upstreams();
+    }
     read_shadow();
     read_rewrite();
     read_edits("request", config_.request);
@@ -123,6 +151,8 @@ class Reader {
   void read_headers();
   void read_upstreams();
   void read_sticky();
+  void read_compose();
+  void read_part(const NamedSection& named);
   void read_shadow();
   void read_rewrite();
   void read_edits(std::string_view key, HeaderEdits& edits);
@@ -258,6 +288,72 @@ void Reader::read_sticky() {
   if (section_.key_place("split")) return;
   findings_.warn(given.place,
                  {fmt::format("{} has no effect without split", section_.name_of("sticky")), "take it away"});
+}
+
+// Beside it nothing else says where requests go.
+void Reader::read_compose() {
+  for (const std::string_view key : {"upstream", "split", "sticky", "shadow", "rewrite"}) {
+    const Place place = section_.key_place(key);
+    if (!place) continue;
+    findings_.error(place, {fmt::format("{} has both compose and {}", section_.name(), key),
+                            "keep one of them: each part has an upstream and a path"});
+  }
+  const auto other = std::ranges::find_if(
+      config_.methods, [](const std::string& method) { return method != "GET" && method != "HEAD"; });
+  if (other != config_.methods.end()) {
+    findings_.error(section_.key_place("method"),
+                    {fmt::format("{}: parts are asked with GET, not with {}", section_.name_of("method"),
+                                 in_quotes(*other)),
+                     "GET, HEAD or none: for other methods a route of their own"});
+  }
+  if (config_.methods.empty()) config_.methods = {"GET", "HEAD"};
+  const auto compose = section_.section("compose");
+  if (!compose) return;
+  ComposeConfig config;
+  compose->read("at_once", config.at_once);
+  compose->read("timeout", config.timeout);
+  const Given all = compose->read("body_bytes", config.body_bytes);
+  config_.compose = std::move(config);
+  for (const NamedSection& named : compose->sections("parts")) read_part(named);
+  if (config_.compose->parts.empty()) {  // reported
+    config_.compose.reset();
+    places_.upstreams.emplace_back();
+    return;
+  }
+  config_.upstream = config_.compose->main_part().upstream;
+  const auto larger = std::ranges::find_if(config_.compose->parts, [this](const PartConfig& part) {
+    return part.body_bytes > config_.compose->body_bytes;
+  });
+  if (all && larger != config_.compose->parts.end()) {
+    findings_.warn(
+        all.place,
+        {fmt::format("{} is {}: part {} may have {} and never gets as many", compose->name_of("body_bytes"),
+                     value_text(KeyKind::bytes, config_.compose->body_bytes.count), in_quotes(larger->name),
+                     value_text(KeyKind::bytes, larger->body_bytes.count)),
+         "as large as all parts together"});
+  }
+}
+
+void Reader::read_part(const NamedSection& named) {
+  const Section& section = named.section;
+  PartConfig& part = config_.compose->parts.emplace_back();
+  part.name = named.name;
+  if (auto fault = name_fault("part", named.name)) findings_.error(section.place(), std::move(*fault));
+  if (named.name == "missing") {
+    findings_.error(section.place(),
+                    {"a part may not be called \"missing\": the reply has a list of that name",
+                     "call it something else"});
+  }
+  places_.upstreams.emplace_back("", section.read("upstream", part.upstream));
+  places_.upstreams.back().first = part.upstream;
+  const Given path = section.read("path", part.path);
+  if (path) {
+    if (auto fault = part_path_fault(section.name_of("path"), part.path, config_.path))
+      findings_.error(path.place, std::move(*fault));
+  }
+  read_flag(section, "required", part.required, findings_);
+  section.read("timeout", part.timeout);
+  section.read("body_bytes", part.body_bytes);
 }
 
 void Reader::read_shadow() {

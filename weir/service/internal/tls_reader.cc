@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "weir/service/internal/admission_reader.h"
 #include "weir/service/text.h"
 
 namespace weir::service::internal {
@@ -93,19 +94,10 @@ void read_upstream_tls(const Section& upstream, UpstreamConfig& config, Diagnost
   UpstreamTlsConfig& tls = config.tls;
   const Given authority = section->read("ca", tls.ca);
   section->read("server_name", tls.server_name);
-  std::string verify;
-  if (const Given given = section->read("verify", verify)) {
-    if (verify != "true" && verify != "false") {
-      findings.error(given.place, {fmt::format("{} is true or false, is {}", section->name_of("verify"),
-                                               in_quotes(verify)),
-                                   "for example verify: true"});
-    }
-    tls.verify = verify != "false";
-    if (!tls.verify) {
-      findings.warn(given.place, {fmt::format("{} is off: whoever answers is believed to be the upstream",
-                                              section->name_of("verify")),
-                                  "name its authority with ca"});
-    }
+  if (const Given given = read_flag(*section, "verify", tls.verify, findings); given && !tls.verify) {
+    findings.warn(given.place, {fmt::format("{} is off: whoever answers is believed to be the upstream",
+                                            section->name_of("verify")),
+                                "name its authority with ca"});
   }
   const Given cert = section->read("cert", tls.cert);
   const Given key = section->read("key", tls.key);
