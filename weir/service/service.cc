@@ -91,7 +91,7 @@ class ServiceRun {
                            "read again"}),
         admission_(config, ledger_),
         handler_(admission_, router),
-        frames_(options.announce),
+        frames_(options_.announce),
         admin_({.service = config.service,
                 .ledger = ledger_,
                 .expose = [this](observe::Exposition& page) { expose(page); },
