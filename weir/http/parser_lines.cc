@@ -4,9 +4,18 @@
 #include "weir/http/parser.h"
 
 namespace weir::http {
+namespace {
+
+// `piece` is of a request line, `begin` bytes from its beginning.
+bool names_another_protocol(std::string_view piece, std::size_t begin, const RequestHead& request) {
+  const std::size_t protocol = request.method.size() + 1 + request.target.size() + 1;
+  return protocol >= begin && protocol - begin < piece.size() && piece[protocol - begin] != 'H';
+}
+
+}  // namespace
 
 // llhttp lets pass: lines that end in LF alone at some places, fields continued
-// on the next line, and fields without a name.
+// on the next line, fields without a name, and requests of RTSP.
 Refusal Parser::check_lines(std::string_view framing) {
   const bool in_fields = (stage_ == Stage::head && after_start_line_) || stage_ == Stage::trailers;
   bool fields_follow = in_fields;
@@ -28,6 +37,9 @@ Refusal Parser::check_lines(std::string_view framing) {
     }
     const std::size_t end = std::min(framing.find('\r'), framing.size());
     if (framing.substr(0, end).contains('\n')) return Refusal::line_break;
+    if (request_ != nullptr && stage_ == Stage::head && !after_start_line_ &&
+        names_another_protocol(framing.substr(0, end), line_bytes_, *request_))
+      return Refusal::start_line;
     line_bytes_ += end;
     after_cr_ = end < framing.size();
     framing.remove_prefix(std::min(end + 1, framing.size()));

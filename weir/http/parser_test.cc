@@ -83,6 +83,7 @@ std::vector<Case> start_lines() {
       {"version_of_letters", "GET / HTTP/1.x\r\nHost: a\r\n\r\n", start_line},
       {"version_with_two_digits", "GET / HTTP/1.11\r\nHost: a\r\n\r\n", start_line},
       {"other_protocol", "GET / ICE/1.1\r\nHost: a\r\n\r\n", start_line},
+      {"rtsp", "GET / RTSP/1.0\r\nHost: a\r\n\r\n", start_line},
       {"lower_case_protocol", "GET / http/1.1\r\nHost: a\r\n\r\n", start_line},
       {"two_blanks_before_target", "GET  / HTTP/1.1\r\nHost: a\r\n\r\n", start_line},
       {"two_blanks_before_version", "GET /  HTTP/1.1\r\nHost: a\r\n\r\n", start_line},
