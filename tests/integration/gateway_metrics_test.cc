@@ -56,7 +56,11 @@ TEST(GatewayMetrics, AreThoseOfTheDocument) {
       url +
       "\", inflight: 5, limiter: {}, defer: {}, retry: {}, breaker: {}, hedge: {}, throttle: {}, cache: { "
       "fresh_for: 1s }, health: { path: / } }\n"
-      "routes: [ { match: /, upstream: u, shadow: { upstream: u } } ]\naccess_log: { path: /dev/null }\n");
+      "routes:\n  - { match: /, upstream: u, shadow: { upstream: u } }\n"
+      "  - { path: /page, compose: { parts: { a: { upstream: u, path: /a } } } }\naccess_log: { path: "
+      "/dev/null }\n");
+  // What frames take is measured when somebody looks.
+  EXPECT_EQ(gateway.page("/debug/bounds").status, 200);
   const std::set<std::string> there = exposed(gateway.page("/metrics").body);
   const std::set<std::string> described = documented();
   for (const std::string& name : there) EXPECT_TRUE(described.contains(name)) << name << " has no row";

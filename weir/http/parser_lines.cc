@@ -1,4 +1,6 @@
 // What the parser has lines be that llhttp does not.
+#include <llhttp.h>
+
 #include <algorithm>
 
 #include "weir/http/parser.h"
@@ -37,7 +39,9 @@ Refusal Parser::check_lines(std::string_view framing) {
     }
     const std::size_t end = std::min(framing.find('\r'), framing.size());
     if (framing.substr(0, end).contains('\n')) return Refusal::line_break;
-    if (request_ != nullptr && stage_ == Stage::head && !after_start_line_ &&
+    // Where llhttp has refused it, the target may not be there whole.
+    const bool taken = code_ == HPE_OK && refusal_ == Refusal::none;
+    if (taken && request_ != nullptr && stage_ == Stage::head && !after_start_line_ &&
         names_another_protocol(framing.substr(0, end), line_bytes_, *request_))
       return Refusal::start_line;
     line_bytes_ += end;

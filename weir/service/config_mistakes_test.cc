@@ -82,7 +82,7 @@ TEST(ConfigMistakes, UnknownKeys) {
       {"match: \"/\",",
        "match: \"/\", pefix: 1,",
        {"10:19: error: unknown key \"pefix\" in routes[0]; known here: match, path, host, method, headers, "
-        "upstream, split, sticky, shadow, rewrite, request, reply"}},
+        "upstream, split, sticky, shadow, compose, rewrite, request, reply"}},
       {"routes:",
        "drain: { dealine: 1s }\nroutes:",
        {"9:10: error: unknown key \"dealine\" in drain; did you mean \"deadline\"?"}},
@@ -247,7 +247,8 @@ TEST(ConfigMistakes, NumbersDurationsAndSizes) {
        {"9:25: error: server.header_bytes must be a number of bytes, is \"32kb\"; did you mean 32KB?",
         "9:42: error: unknown key \"000\" in server; known here: connections, header_bytes, headers, "
         "target_bytes, "
-        "body_bytes, header_timeout, idle_timeout, trusted, client_field, proxy_protocol, websockets, "
+        "body_bytes, header_timeout, idle_timeout, trusted, client_field, proxy_protocol, http2, "
+        "rate_fields, websockets, "
         "websocket_idle"}},
       {"because: b }\n  tenant",
        "because: " + std::string(501, 'b') + " }\n  tenant",

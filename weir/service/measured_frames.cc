@@ -24,8 +24,9 @@ MeasuredEach MeasuredFrames::look(std::span<const bounds::Row> rows, TimePoint n
       if (row == rows.end()) continue;
       Bytes& largest = largest_[use.limit];
       largest = std::max(largest, use.largest);
-      if (row->each.count == 0 || use.largest <= row->each) continue;
-      if (++over_[use.limit] > 1) continue;
+      if (row->each.count == 0) continue;
+      auto& times = over_[use.limit];  // 0 is told as well
+      if (use.largest <= row->each || ++times > 1) continue;
       warnings.push_back(fmt::format("a task under {} takes {} in frames alone, and {} is declared for it",
                                      use.limit, to_string(use.largest), to_string(row->each)));
     }
