@@ -1,6 +1,4 @@
 // What the parser has lines be that llhttp does not.
-#include <llhttp.h>
-
 #include <algorithm>
 
 #include "weir/http/parser.h"
@@ -8,10 +6,11 @@
 namespace weir::http {
 namespace {
 
-// `piece` is of a request line, `begin` bytes from its beginning.
-bool names_another_protocol(std::string_view piece, std::size_t begin, const RequestHead& request) {
+// Whether RTSP begins where HTTP should. `piece` is of a request line, `begin` bytes from
+// its beginning.
+bool begins_rtsp(std::string_view piece, std::size_t begin, const RequestHead& request) {
   const std::size_t protocol = request.method.size() + 1 + request.target.size() + 1;
-  return protocol >= begin && protocol - begin < piece.size() && piece[protocol - begin] != 'H';
+  return protocol >= begin && protocol - begin < piece.size() && piece[protocol - begin] == 'R';
 }
 
 }  // namespace
@@ -39,11 +38,11 @@ Refusal Parser::check_lines(std::string_view framing) {
     }
     const std::size_t end = std::min(framing.find('\r'), framing.size());
     if (framing.substr(0, end).contains('\n')) return Refusal::line_break;
-    // Where llhttp has refused it, the target may not be there whole.
-    const bool taken = code_ == HPE_OK && refusal_ == Refusal::none;
-    if (taken && request_ != nullptr && stage_ == Stage::head && !after_start_line_ &&
-        names_another_protocol(framing.substr(0, end), line_bytes_, *request_))
-      return Refusal::start_line;
+    // Counted once too often, so that in the end the line does not add up: llhttp is to say
+    // first what else is wrong with it, and to read its target whole.
+    if (request_ != nullptr && stage_ == Stage::head && !after_start_line_ &&
+        begins_rtsp(framing.substr(0, end), line_bytes_, *request_))
+      ++line_bytes_;
     line_bytes_ += end;
     after_cr_ = end < framing.size();
     framing.remove_prefix(std::min(end + 1, framing.size()));
