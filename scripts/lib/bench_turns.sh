@@ -67,7 +67,7 @@ find_rate() {
   [[ $rate -gt 0 ]] || die "the slowest answers nothing"
 }
 
-by_open_loop() { weir_load "$3" --rate "$rate" --poisson --open-ahead --inflight "$2" "$(url_of "$1")"; }
+by_open_loop() { weir_load "$3" --rate "$rate" --poisson --open-ahead "$2" --inflight "$2" "$(url_of "$1")"; }
 
 # make_mixes: 500 requests a second, of which 1 in 100 computes, or none.
 make_mixes() {
