@@ -11,13 +11,18 @@
 namespace weir::service {
 
 MeasuredEach MeasuredFrames::look(std::span<const bounds::Row> rows, TimePoint now) {
-  std::vector<std::string> warnings;
-  MeasuredEach seen;
   {
     const std::lock_guard guard(mutex_);
     if (looked_at_ != TimePoint() && now - looked_at_ < kEvery) return largest_;
     looked_at_ = now;
-    const auto uses = core::frame_use();
+  }
+  // Without the mutex: it waits until all workers stand still, and one that waits for the
+  // mutex does not.
+  const auto uses = core::frame_use();
+  std::vector<std::string> warnings;
+  MeasuredEach seen;
+  {
+    const std::lock_guard guard(mutex_);
     if (!uses) return largest_;  // somebody else lists the tasks
     for (const core::FrameUse& use : *uses) {
       const auto row = std::ranges::find(rows, use.limit, &bounds::Row::name);
