@@ -25,8 +25,9 @@ if(NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
   if(WEIR_CCACHE)
     # One cache for all checkouts, wherever they lie; and what ccache wants to be
     # told before it caches what is compiled with a precompiled header.
-    set(launcher env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
-        CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_ctime,include_file_mtime "${WEIR_CCACHE}")
+    set(launcher env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 CCACHE_PCH_EXTSUM=1
+        CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_ctime,include_file_mtime
+        ${CMAKE_CURRENT_LIST_DIR}/cached_compiler.sh "${WEIR_CCACHE}")
     set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
     set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
     unset(launcher)
