@@ -2,10 +2,8 @@
 // breaker, retries, cache, rates, importance, over sockets.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <simdjson.h>
 
 #include <atomic>
-#include <csignal>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,7 +11,6 @@
 #include "tests/integration/gate.h"
 #include "tests/integration/gateway_process.h"
 #include "tests/integration/upstream_scripts.h"
-#include "weir/base/sanitizers.h"
 
 namespace weir::testing {
 namespace {
@@ -157,71 +154,6 @@ TEST(GatewayLayers, InAFullQueueTheLeastImportantMakesRoom) {
   gate.open();
   EXPECT_EQ(first.read_reply().status, 200);
   EXPECT_EQ(high.read_reply().status, 200);
-}
-
-TEST(GatewayProof, IsATableAndRefusesWhatTheMachineDoesNotHave) {
-  BadUpstream upstream([](BadUpstream::Peer& peer) { peer.serve(ok("done")); });
-  const BoundsFile file{.upstreams = {{"u", upstream.address()}}};
-  const GatewayProcess gateway(file);
-  EXPECT_THAT(gateway.page("/debug/bounds?proof").body, HasSubstr("connections"));
-  EXPECT_THAT(gateway.page("/debug/bounds?proof=json").body, HasSubstr("\"fits\":true"));
-
-  const BoundsFile large{.upstreams = {{"u", upstream.address()}},
-                         .server = "connections: 1000000, header_bytes: 1MiB"};
-  const TemporaryFile text(large.text());
-  Process refused({WEIR_PROGRAM, "serve", text.path(), "--listen", "127.0.0.1:0"});
-  EXPECT_EQ(refused.wait(kPatience), 2);
-  EXPECT_THAT(refused.err(), HasSubstr("connections"));
-  Process warned({WEIR_PROGRAM, "serve", text.path(), "--over-budget", "warn"});
-  EXPECT_TRUE(warned.wait_for_err("listens on", kPatience));
-  warned.signal(SIGTERM);
-  EXPECT_EQ(warned.wait(kPatience), 0);
-}
-
-// Every connection open, every request inside, the queue full, with heads as large as
-// may be on both sides; of HTTP/1, which has no windows to fill.
-TEST(GatewayProof, WhatIsMeasuredIsAtMostWhatIsPredictedAndAtLeastHalfOfIt) {
-  if (kSanitized) GTEST_SKIP() << "a sanitizer takes memory of its own";
-  constexpr int kInside = 150, kWaiting = 150;
-  const auto fields = [](int bytes) {
-    std::string text;
-    for (int i = 0; i < 95; ++i) {
-      text += "X-Field-" + std::to_string(100 + i) + ": " +
-              std::string(static_cast<std::size_t>(bytes / 95) - 17, 'v') + "\r\n";
-    }
-    return text;
-  };
-  Gate gate;
-  BadUpstream upstream([&](BadUpstream::Peer& peer) {
-    const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n" + fields(31'000) + "\r\n";
-    while (!peer.read_head().empty()) {
-      if (!peer.write(head) || !gate.wait() || !peer.write("done")) return;
-    }
-  });
-  GatewayProcess gateway({.inflight = "limit: 150, queue: { depth: 150, wait: 1m }",
-                          .upstreams = {{"u", upstream.address(), "inflight: 150, timeout: 60s"}},
-                          .server = "connections: 300, http2: { enabled: false }"});
-  const std::string request = get("/u/" + std::string(1'000, 'p'), fields(30'500));
-  std::vector<std::unique_ptr<RawClient>> clients;
-  for (int i = 0; i < kInside + kWaiting; ++i) {
-    clients.push_back(std::make_unique<RawClient>(gateway.address()));
-    clients.back()->send(request);
-  }
-  ASSERT_TRUE(gate.wait_arrived(kInside));
-  ASSERT_TRUE(becomes_true([&] { return gateway.bound("inflight").queue_depth == kWaiting; }));
-  simdjson::dom::parser parser;
-  simdjson::dom::element proof;
-  const Reply page = gateway.page("/debug/bounds?proof=json");
-  ASSERT_EQ(parser.parse(simdjson::padded_string(page.body)).get(proof), simdjson::SUCCESS) << page.body;
-  const auto predicted = static_cast<double>(std::uint64_t(proof["resources"].at(0)["demanded"]));
-  EXPECT_EQ(std::string_view(proof["resources"].at(0)["resource"]), "memory");
-  const auto measured = static_cast<double>(gateway.process().rss_bytes_peak());
-  RecordProperty("predicted", std::to_string(predicted));
-  RecordProperty("measured", std::to_string(measured));
-  EXPECT_LE(measured, predicted);
-  EXPECT_LE(predicted, 2 * measured);
-  gate.open();
-  for (const auto& client : clients) EXPECT_EQ(client->read_reply().status, 200);
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include <utility>
+
 #include "weir/base/check.h"
 
 namespace weir::testing {
@@ -102,7 +104,14 @@ void H2Client::on_frame(std::uint8_t type, std::uint8_t flags, std::uint32_t str
                         std::string_view payload) {
   switch (type) {
     case kData: replies_[stream].body.append(payload); break;
-    case kHeaders: on_head(replies_[stream], payload); break;
+    case kHeaders:
+    case kContinuation:
+      block_.append(payload);
+      ends_ = ends_ || (type == kHeaders && (flags & kEndStream) != 0);
+      if ((flags & kEndHeaders) == 0) return;
+      on_head(replies_[stream], std::exchange(block_, {}));
+      if (std::exchange(ends_, false)) replies_[stream].complete = true;
+      return;
     case kReset: replies_[stream].reset = number_at(payload, 0); return;
     case kSettings:
       if ((flags & kAck) == 0 && acknowledges_) send_frame(kSettings, kAck, 0, {});

@@ -102,6 +102,8 @@ class H2Client {
 
   RawClient client_;
   nghttp2_hd_inflater* inflater_ = nullptr;
+  std::string block_;  // of a head whose frames have not all come
+  bool ends_ = false;  // the stream, with it
   std::map<std::uint32_t, H2Reply> replies_;
   std::map<std::uint32_t, std::uint64_t> window_updates_;
   std::vector<std::uint32_t> go_aways_;

@@ -60,8 +60,8 @@ class Bound final : public core::Limit, private LedgerEntry {
     // descriptors or connections is one descriptor where it says nothing.
     std::uint32_t descriptors_each = 0;
     std::uint32_t threads_each = 0;
-    std::uint32_t ports_each = 0;  // connections of ours to `ports_to` at once
-    std::string ports_to;          // the address of an upstream: "10.0.0.7:8080"; empty: none
+    std::uint32_t ports_each = 0;       // connections of ours to one of `ports_to` at once
+    std::vector<std::string> ports_to;  // where an upstream is: {"10.0.0.7:8080"}; empty: none
   };
 
   class Acquire;
@@ -117,7 +117,7 @@ class Bound final : public core::Limit, private LedgerEntry {
   const std::uint32_t descriptors_each_;
   const std::uint32_t threads_each_;
   const std::uint32_t ports_each_;
-  const std::string ports_to_;
+  const std::vector<std::string> ports_to_;
   std::atomic<std::uint64_t> limit_max_;  // 0: not told; relaxed: it orders nothing
 };
 

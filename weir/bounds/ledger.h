@@ -72,8 +72,9 @@ struct Row {
   // What one unit may take at most of the rest; 0: not declared.
   std::uint64_t descriptors_each = 0;
   std::uint64_t threads_each = 0;
-  std::uint64_t ports_each = 0;  // of those that lead to ports_to
-  std::string ports_to;          // "10.0.0.7:8080"; empty: none
+  std::uint64_t ports_each = 0;  // of those that lead to one of ports_to
+  // "10.0.0.7:8080": where an upstream's targets are. All of the bound may lead to any of them.
+  std::vector<std::string> ports_to;
 
   // Of a keyed bound: how many keys it knows and may know, and the users of
   // most. `limit` and `peak` are one key's then, `in_use` is all keys'.

@@ -34,7 +34,9 @@ DemandLine line_of(const Row& row, Resource resource, std::string_view peer) {
     case Resource::descriptors:
       line.each = row.descriptors_each == 0 && counts_descriptors ? 1 : row.descriptors_each;
       break;
-    case Resource::ports: line.each = row.ports_to == peer ? row.ports_each : 0; break;
+    case Resource::ports:
+      line.each = std::ranges::find(row.ports_to, peer) == row.ports_to.end() ? 0 : row.ports_each;
+      break;
     case Resource::threads: line.each = row.threads_each; break;
   }
   return line;
@@ -247,7 +249,7 @@ Proof prove(std::span<const Row> rows, std::span<const CostRow> costs, const Mac
   add(Resource::descriptors, {}, machine.descriptors, machine.descriptors_from);
   std::set<std::string_view> peers;
   for (const Row& row : rows) {
-    if (row.ports_each > 0) peers.insert(row.ports_to);
+    if (row.ports_each > 0) peers.insert(row.ports_to.begin(), row.ports_to.end());
   }
   for (const std::string_view peer : peers) add(Resource::ports, peer, machine.ports, machine.ports_from);
   add(Resource::threads, {}, machine.threads, machine.threads_from);

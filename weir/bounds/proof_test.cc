@@ -110,14 +110,25 @@ TEST(Proof, AQueueUnderAParentHoldsNoMoreThanTheParentsUnits) {
 
 TEST(Proof, SumsPortsByTheAddressTheyLeadTo) {
   Ledger ledger;
-  const Bound a(ledger, {.name = "a", .limit = 20'000, .ports_each = 1, .ports_to = "10.0.0.7:80"});
-  const Bound b(ledger, {.name = "b", .limit = 5'000, .ports_each = 2, .ports_to = "10.0.0.7:80"});
-  const Bound c(ledger, {.name = "c", .limit = 28'000, .ports_each = 1, .ports_to = "10.0.0.8:80"});
+  const Bound a(ledger, {.name = "a", .limit = 20'000, .ports_each = 1, .ports_to = {"10.0.0.7:80"}});
+  const Bound b(ledger, {.name = "b", .limit = 5'000, .ports_each = 2, .ports_to = {"10.0.0.7:80"}});
+  const Bound c(ledger, {.name = "c", .limit = 28'000, .ports_each = 1, .ports_to = {"10.0.0.8:80"}});
   const Proof proof = prove(ledger, {.ports = 28'232});
   EXPECT_EQ(part_of(proof, Resource::ports, "10.0.0.7:80").demanded, 30'000u);
   EXPECT_FALSE(part_of(proof, Resource::ports, "10.0.0.7:80").fits());
   EXPECT_TRUE(part_of(proof, Resource::ports, "10.0.0.8:80").fits());
   EXPECT_THAT(proof.refusal(), HasSubstr("ports to 10.0.0.7:80: at worst 30000, there is 28232"));
+}
+
+TEST(Proof, CountsPortsOfAllThatMayGoToAnyOfSeveralAddresses) {
+  Ledger ledger;
+  const Bound a(ledger,
+                {.name = "a", .limit = 20'000, .ports_each = 1, .ports_to = {"10.0.0.7:80", "10.0.0.8:80"}});
+  const Bound b(ledger, {.name = "b", .limit = 9'000, .ports_each = 1, .ports_to = {"10.0.0.8:80"}});
+  const Proof proof = prove(ledger, {.ports = 28'232});
+  EXPECT_EQ(part_of(proof, Resource::ports, "10.0.0.7:80").demanded, 20'000u);
+  EXPECT_EQ(part_of(proof, Resource::ports, "10.0.0.8:80").demanded, 29'000u);
+  EXPECT_THAT(proof.refusal(), HasSubstr("ports to 10.0.0.8:80: at worst 29000, there is 28232"));
 }
 
 TEST(Proof, SaysWhichLimitsToLowerAndToWhat) {

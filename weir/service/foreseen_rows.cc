@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -49,6 +51,15 @@ std::vector<bounds::Row> declared_rows(const GatewayConfig& config, const Target
   return rows;
 }
 
+// Where the targets are, each once.
+std::vector<std::string> places_of(const UpstreamConfig& config, const TargetAddresses& addresses) {
+  std::set<std::string> places;
+  for (const TargetConfig& target : config.targets) {
+    for (const net::SocketAddress& address : addresses.at(target.url)) places.insert(address.to_string());
+  }
+  return {places.begin(), places.end()};
+}
+
 // Nothing more comes to it.
 void foresee_end(bounds::Row& row) {
   foresee(row, row.in_use, row.queue_depth);
@@ -67,7 +78,7 @@ bounds::Row upstream_row(const UpstreamConfig& config, const TargetAddresses& ad
           // Of several targets, some may keep idle what others use.
           .descriptors_each = config.targets.size() > 1 ? 2U : 1U,
           .ports_each = 1,
-          .ports_to = addresses.at(config.targets.front().url).front().to_string()};
+          .ports_to = places_of(config, addresses)};
 }
 
 std::vector<bounds::Row> rows_after(std::vector<bounds::Row> rows, const GatewayConfig& to,

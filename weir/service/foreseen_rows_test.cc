@@ -48,7 +48,7 @@ TEST(ForeseenRows, WhatStaysHasItsNewNumbers) {
   EXPECT_EQ(rows[1].limit, 6U);
   EXPECT_EQ(rows[1].queue_limit, 5U);
   EXPECT_EQ(rows[1].descriptors_each, 2U) << "several targets";
-  EXPECT_EQ(rows[1].ports_to, "127.0.0.1:1");
+  EXPECT_EQ(rows[1].ports_to, (std::vector<std::string>{"127.0.0.1:1", "127.0.0.1:2"}));
   EXPECT_EQ(rows[2].limit, 4U) << "not a reload's to say here";
 }
 
