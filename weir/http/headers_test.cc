@@ -71,15 +71,64 @@ TEST(Headers, CopiesFieldsOfOthersAndOfItsOwn) {
   from.add("Bee", "two words");
   Headers to;
   to.reserve(3, 64);
-  EXPECT_TRUE(to.copy(from, 1));
-  EXPECT_TRUE(to.copy(from, 0));
-  EXPECT_TRUE(to.copy(to, 0));
+  EXPECT_TRUE(to.copy(from, [](const Headers::Field& field) { return field.name == "Bee"; }));
+  EXPECT_TRUE(to.copy(from, [](const Headers::Field& field) { return field.name == "A"; }));
+  EXPECT_TRUE(to.copy(to, [](const Headers::Field& field) { return field.name == "Bee"; }));
   std::string written;
   to.append_to(written);
   EXPECT_EQ(written, "Bee: two words\r\nA: 1\r\nBee: two words\r\n");
   EXPECT_EQ(to.bytes(), written.size());
-  while (to.size() < Headers::kFieldsMax) ASSERT_TRUE(to.copy(from, 0));
-  EXPECT_FALSE(to.copy(from, 0));
+  const auto all = [](const Headers::Field&) { return true; };
+  while (to.size() + 1 < Headers::kFieldsMax) ASSERT_TRUE(to.copy(from, all));
+  EXPECT_FALSE(to.copy(from, all));
+  EXPECT_EQ(to.size(), Headers::kFieldsMax - 1);
+}
+
+// Of eight fields each subset: what lies together is copied at once.
+TEST(Headers, CopiesAndWritesEveryRunOfThoseThatStay) {
+  Headers from;
+  for (int i = 0; i < 8; ++i)
+    from.add("N" + std::to_string(i), std::string(static_cast<std::size_t>(i), 'v'));
+  from.remove("n3");  // a hole
+  for (unsigned stays = 0; stays < 256; ++stays) {
+    const auto chosen = [stays](const Headers::Field& field) {
+      return (stays >> static_cast<unsigned>(field.name[1] - '0') & 1) != 0;
+    };
+    Headers to;
+    to.add("first", "1");
+    EXPECT_TRUE(to.copy(from, chosen));
+    std::string expected = "first: 1\r\n", written, chosen_only;
+    for (const auto [name, value] : from) {
+      if (!chosen({name, value})) continue;
+      expected.append(name).append(": ").append(value).append("\r\n");
+      EXPECT_EQ(to.get(name), value);
+    }
+    to.append_to(written);
+    EXPECT_EQ(written, expected);
+    EXPECT_EQ(to.bytes(), expected.size());
+    from.append_to(chosen_only, chosen);
+    EXPECT_EQ("first: 1\r\n" + chosen_only, expected);
+  }
+}
+
+// Each name beside one that differs from it in one place, for every length and letter.
+TEST(Headers, TellsNamesApartWhereverTheyDiffer) {
+  for (std::size_t size = 1; size < 30; ++size) {
+    const std::string name(size, 'k');
+    EXPECT_TRUE(equals_ignoring_case(name, std::string(size, 'K')));
+    for (std::size_t at = 0; at < size; ++at) {
+      for (int c = 1; c < 256; ++c) {
+        std::string other = name;
+        other[at] = static_cast<char>(c);
+        const bool same = c == 'k' || c == 'K';
+        ASSERT_EQ(equals_ignoring_case(name, other), same) << size << ' ' << at << ' ' << c;
+        if (!is_token(other)) continue;
+        Headers headers;
+        headers.add(other, "v");
+        ASSERT_EQ(headers.get(name).has_value(), same) << other;
+      }
+    }
+  }
 }
 
 TEST(Headers, RefusesWhatIsNoName) {

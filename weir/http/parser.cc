@@ -157,11 +157,16 @@ struct Parser::Callbacks {
     if (request != nullptr && plain.what.size() > limits.target.count) return 0;
     (request != nullptr ? request->target : parser.response_->reason).assign(plain.what);
     Headers& fields = parser.fields();
-    for (std::size_t i = 0; i < plain.count; ++i) {
-      fields.begin_field();
-      fields.append_name(plain.fields[i].name);
-      fields.append_value(plain.fields[i].value);
-      fields.end_field();
+    const std::span taken = std::span(plain.fields).first(plain.count);
+    if (plain.canonical) {
+      fields.append_lines(plain.lines, taken);
+    } else {
+      for (const Headers::Field& field : taken) {
+        fields.begin_field();
+        fields.append_name(field.name);
+        fields.append_value(field.value);
+        fields.end_field();
+      }
     }
     parser.hosts_ = plain.hosts;
     parser.length_seen_ = plain.length.has_value();

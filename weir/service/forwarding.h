@@ -38,8 +38,6 @@ class Forwarding {
   void response(const http::ResponseHead& in, http::ResponseHead& out) const;
 
  private:
-  void copy_end_to_end(const http::Headers& in, http::Headers& out) const;
-
   const std::string pseudonym_;
 };
 

@@ -54,7 +54,7 @@ core::task<void> send_refusal(http::Exchange& exchange, RefusalReply reply) {
   if (reply.threshold > 0)
     head.headers.add("Weir-Shed-Below",
                      resilience::to_field({.shed_below = reply.threshold, .valid_for = 1s}));
-  for (std::size_t i = 0; i < reply.also.size(); ++i) head.headers.copy(reply.also, i);
+  head.headers.copy(reply.also, [](const http::Headers::Field&) { return true; });
   const std::string body = to_json(reply);
   (void)co_await exchange.respond(head, body);
 }

@@ -1,9 +1,8 @@
 #include "weir/http/internal/plain_head.h"
 
-#include <bit>
 #include <charconv>
-#include <cstring>
 
+#include "weir/http/internal/words.h"
 #include "weir/http/message.h"
 
 namespace weir::http::internal {
@@ -25,24 +24,6 @@ constexpr std::array<bool, 256> kTargetCharacters = make_table("-._~!$&'()*+,;=:
 
 std::size_t end_of(const std::array<bool, 256>& kind, std::string_view input, std::size_t at) {
   while (at < input.size() && kind[static_cast<unsigned char>(input[at])]) ++at;
-  return at;
-}
-
-// Where the characters from ' ' to '~' end.
-std::size_t end_of_text(std::string_view input, std::size_t at) {
-  constexpr std::uint64_t kEach = 0x0101010101010101;
-  for (; at + sizeof kEach <= input.size(); at += sizeof kEach) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, input.data() + at, sizeof word);
-    // The lowest byte whose highest bit is set here is the first that is none of them.
-    const std::uint64_t others = ((word - kEach * ' ') | (word + kEach)) & (kEach << 7);
-    if constexpr (std::endian::native == std::endian::little) {
-      if (others != 0) return at + static_cast<std::size_t>(std::countr_zero(others)) / 8;
-    } else {
-      if (others != 0) break;
-    }
-  }
-  while (at < input.size() && input[at] >= ' ' && input[at] <= '~') ++at;
   return at;
 }
 
@@ -68,6 +49,7 @@ bool note(std::string_view name, std::string_view value, PlainHead& plain) {
 
 // False: they are not plain, or not all there.
 bool read_fields(std::string_view input, std::size_t at, PlainHead& plain) {
+  const std::size_t begin = at;
   while (!input.substr(at).starts_with(kLineEnd)) {
     if (plain.count == PlainHead::kFieldsMax) return false;
     const std::size_t colon = end_of(kTokenCharacters, input, at);
@@ -78,9 +60,11 @@ bool read_fields(std::string_view input, std::size_t at, PlainHead& plain) {
     if (end == value || !input.substr(end).starts_with(kLineEnd)) return false;
     Headers::Field& field = plain.fields[plain.count++];
     field = {.name = input.substr(at, colon - at), .value = input.substr(value, end - value)};
+    plain.canonical = plain.canonical && value == colon + 2 && input[end - 1] != ' ';
     if (!note(field.name, field.value, plain)) return false;
     at = end + kLineEnd.size();
   }
+  plain.lines = input.substr(begin, at - begin);
   plain.bytes = at + kLineEnd.size();
   return true;
 }

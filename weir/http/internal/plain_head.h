@@ -27,6 +27,8 @@ struct PlainHead {
   std::size_t bytes = 0;                // of the head, with the empty line
   std::size_t count = 0;
   std::array<Headers::Field, kFieldsMax> fields;  // the first `count`: values may end in blanks
+  std::string_view lines;                         // of the fields, as they came
+  bool canonical = true;                          // one blank before each value, none behind
 };
 
 // RFC 9110 section 5.6.2.

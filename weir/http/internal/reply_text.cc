@@ -62,11 +62,11 @@ bool is_of_connection(std::string_view name) {
 void append_head(std::string& out, const ResponseHead& head, const ReplyFraming& framing) {
   append_status_line(out, head.status, head.reason);
   bool dated = false;
-  for (const auto [name, value] : head.headers) {
-    if (is_of_connection(name)) continue;
-    dated |= equals_ignoring_case(name, "Date");
-    append_field(out, name, value);
-  }
+  head.headers.append_to(out, [&dated](const Headers::Field& field) {
+    if (is_of_connection(field.name)) return false;
+    dated = dated || equals_ignoring_case(field.name, "Date");
+    return true;
+  });
   if (!dated) append_field(out, "Date", http_date());
   append_framing(out, framing);
   out.append("\r\n");
@@ -74,9 +74,9 @@ void append_head(std::string& out, const ResponseHead& head, const ReplyFraming&
 
 void append_upgrade(std::string& out, const ResponseHead& head) {
   append_status_line(out, head.status, head.reason);
-  for (const auto [name, value] : head.headers) {
-    if (!is_of_connection(name) || equals_ignoring_case(name, "Upgrade")) append_field(out, name, value);
-  }
+  head.headers.append_to(out, [](const Headers::Field& field) {
+    return !is_of_connection(field.name) || equals_ignoring_case(field.name, "Upgrade");
+  });
   out.append("Connection: upgrade\r\n\r\n");
 }
 
@@ -111,9 +111,7 @@ void append_chunk_size(std::string& out, std::size_t bytes) {
 void append_last_chunk(std::string& out, const Headers* trailers) {
   out.append("0\r\n");
   if (trailers != nullptr) {
-    for (const auto [name, value] : *trailers) {
-      if (!is_of_connection(name)) append_field(out, name, value);
-    }
+    trailers->append_to(out, [](const Headers::Field& field) { return !is_of_connection(field.name); });
   }
   out.append("\r\n");
 }

@@ -66,9 +66,7 @@ void RequestSender::write_head(const Outgoing& request) {
   head_.clear();
   head_.append(head.method).append(" ").append(head.target).append(" HTTP/1.1\r\n");
   if (!head.headers.get("host")) head_.append("Host: ").append(request.authority).append(kLineEnd);
-  for (const auto [name, value] : head.headers) {
-    if (!is_framing(name)) head_.append(name).append(": ").append(value).append(kLineEnd);
-  }
+  head.headers.append_to(head_, [](const Headers::Field& field) { return !is_framing(field.name); });
   if (!length_) {
     head_.append("Transfer-Encoding: chunked\r\n");
   } else if (*length_ > 0 || expects_content(head.method)) {
