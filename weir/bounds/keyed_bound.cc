@@ -84,8 +84,8 @@ KeyedBound::KeyedBound(Ledger& ledger, Options options)
   const std::uint32_t keys_per_shard = (options_.keys_max + count - 1) / count;
   buckets_per_shard_ =
       std::max(kBucketsOfKey, (keys_per_shard * kEntriesPerKey + kEntriesPerBucket - 1) / kEntriesPerBucket);
-  buckets_ = std::vector<Bucket>(std::size_t{count} * buckets_per_shard_);
-  slots_ = std::vector<std::atomic<std::uint32_t>>(buckets_.size() * kEntriesPerBucket);
+  buckets_ = ZeroedArray<Bucket>(std::size_t{count} * buckets_per_shard_);
+  slots_ = ZeroedArray<std::atomic<std::uint32_t>>(buckets_.size() * kEntriesPerBucket);
   for (std::uint32_t i = 0; i < count; ++i) {
     shards_[i].slots_max = options_.keys_max / count + (i < options_.keys_max % count ? 1 : 0);
     shards_[i].blocks.resize((shards_[i].slots_max + kSlotsPerBlock - 1) / kSlotsPerBlock);

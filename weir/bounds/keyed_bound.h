@@ -38,6 +38,7 @@
 
 #include "weir/base/result.h"
 #include "weir/base/units.h"
+#include "weir/base/zeroed_array.h"
 #include "weir/bounds/bound.h"
 #include "weir/bounds/ledger.h"
 
@@ -151,8 +152,8 @@ class KeyedBound final : private LedgerEntry {
   int shard_bits_ = 0;
   std::uint32_t buckets_per_shard_ = 0;
   std::vector<Shard> shards_;
-  std::vector<Bucket> buckets_;                    // shard by shard
-  std::vector<std::atomic<std::uint32_t>> slots_;  // of each entry: its slot's number in the shard
+  ZeroedArray<Bucket> buckets_;                    // shard by shard
+  ZeroedArray<std::atomic<std::uint32_t>> slots_;  // of each entry: its slot's number in the shard
 
   // relaxed: a limit is read anew for each decision, and orders nothing.
   std::atomic<std::uint32_t> limit_;

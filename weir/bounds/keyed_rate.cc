@@ -8,6 +8,7 @@
 
 #include "weir/base/check.h"
 #include "weir/base/json_text.h"
+#include "weir/base/zeroed_array.h"
 #include "weir/bounds/internal/key_hash.h"
 
 namespace weir::bounds {
@@ -91,7 +92,7 @@ struct alignas(64) KeyedRate::Shard {
   Bucket& first(std::uint64_t hash) { return buckets[hash & mask]; }
   Bucket& second(std::uint64_t hash) { return buckets[(hash >> 24) & mask]; }
 
-  std::vector<Bucket> buckets;  // its size is constant, and mask; the rest is guarded by mutex
+  ZeroedArray<Bucket> buckets;  // its size is constant, and mask; the rest is guarded by mutex
   std::uint64_t mask = 0;       // buckets, a power of two, less 1
   mutable std::mutex mutex;     // guards what is in the buckets, and all below
   RateTicks rate;
@@ -197,7 +198,7 @@ KeyedRate::KeyedRate(Ledger& ledger, Options options)
   // Twice the keys, and then up to the next power of two.
   const std::size_t buckets = std::bit_ceil((2 * std::size_t{keys} + kSlotsPerBucket - 1) / kSlotsPerBucket);
   for (Shard& shard : shards_) {
-    shard.buckets.resize(buckets);
+    shard.buckets = ZeroedArray<Bucket>(buckets);
     shard.mask = buckets - 1;
   }
   auto entered = resize(options_.rate);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <functional>
 
 #include "weir/http/internal/words.h"
@@ -63,8 +64,15 @@ bool equals_ignoring_case(std::string_view a, std::string_view b) {
 }
 
 bool is_token(std::string_view text) {
-  return !text.empty() &&
-         std::ranges::all_of(text, [](char c) { return kTokenCharacters[static_cast<unsigned char>(c)]; });
+  std::size_t at = 0;
+  // Nearly all names are letters and hyphens.
+  while (at + sizeof(std::uint64_t) <= text.size() &&
+         internal::letters_or_hyphens(internal::word_at(text.data() + at))) {
+    at += sizeof(std::uint64_t);
+  }
+  return !text.empty() && std::ranges::all_of(text.substr(at), [](char c) {
+    return kTokenCharacters[static_cast<unsigned char>(c)];
+  });
 }
 
 // Letters differ from what `| 0x20` makes of them in case alone; what else falls together
@@ -99,11 +107,16 @@ bool Headers::add_checked(std::string_view name, std::string_view value) {
                     .value_size = static_cast<std::uint32_t>(value.size()),
                     .tag = tag_of(name)};
   fields_.push_back(place);
-  arena_.append(name).append(kColon).append(value);
+  arena_.resize_and_overwrite(at + size, [&](char* text, std::size_t /*at least as asked*/) {
+    std::memcpy(text + at, name.data(), name.size());
+    std::memcpy(text + at + name.size(), kColon.data(), kColon.size());
+    if (!value.empty()) std::memcpy(text + place.value_at(), value.data(), value.size());
+    std::memcpy(text + place.value_at() + value.size(), kLineEnd.data(), kLineEnd.size());
+    return at + size;
+  });
   if (internal::end_of_text(value, 0) < value.size()) {
-    std::replace_if(arena_.begin() + place.value_at(), arena_.end(), is_control, ' ');
+    std::replace_if(arena_.begin() + place.value_at(), arena_.end() - kLineEndBytes, is_control, ' ');
   }
-  arena_.append(kLineEnd);
   wire_bytes_ += size;
   return true;
 }

@@ -188,15 +188,16 @@ admission::Admission::Admit GatewayAdmission::ask(core::Context& context,
 void GatewayAdmission::tell_rates(const http::RequestHead& request, http::Headers& reply) const {
   if (!tells_rates_ || (!tenant_rate_ && !caller_rate_)) return;
   const TimePoint now = core::now();
+  RateFields fields;
   const auto tell = [&](bounds::KeyedRate* rate, const std::string& header) {
     const auto key = rate == nullptr || header.empty() ? std::nullopt : request.headers.get(header);
-    if (!key || key->empty()) return;
-    const RateFields fields = rate_fields(rate->name(), rate->standing(*key, now));
-    reply.add("RateLimit-Policy", fields.policy);
-    reply.add("RateLimit", fields.left);
+    if (key && !key->empty()) fields.add(rate->name(), rate->standing(*key, now));
   };
   tell(tenant_rate_.get(), tenant_header_);
   tell(caller_rate_.get(), caller_header_);
+  if (fields.policy.empty()) return;
+  reply.add("RateLimit-Policy", fields.policy);
+  reply.add("RateLimit", fields.left);
 }
 
 void GatewayAdmission::tell_tenant_limit(const TenantConfig& tenant) {

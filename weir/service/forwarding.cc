@@ -9,7 +9,9 @@ namespace {
 
 // What a head that crosses usually gets more, so that it is allocated once.
 constexpr std::size_t kFieldsAdded = 6;
-constexpr std::size_t kBytesAdded = 256;
+constexpr std::size_t kBytesAdded = 384;
+// What Forwarded has beside addresses and names.
+constexpr std::size_t kForwardedBytes = 40;
 
 constexpr http::NameSet kHopByHop("Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate",
                                   "Proxy-Authorization", "TE", "Trailer", "Transfer-Encoding", "Upgrade");
@@ -62,7 +64,8 @@ void copy_end_to_end(const http::Headers& in, Stays stays, http::Headers& out) {
 
 }  // namespace
 
-Forwarding::Forwarding(std::string_view pseudonym) : pseudonym_(pseudonym) {}
+Forwarding::Forwarding(std::string_view pseudonym)
+    : via_(std::string("1.1 ").append(pseudonym)), via_10_(std::string("1.0 ").append(pseudonym)) {}
 
 void Forwarding::request(const http::RequestHead& in, const Origin& origin, http::RequestHead& out) const {
   out.clear();
@@ -79,7 +82,9 @@ void Forwarding::request(const http::RequestHead& in, const Origin& origin, http
 
   const std::string_view host = in.headers.get("host").value_or("");
   const std::string peer = origin.peer.host();
-  std::string forwarded = "for=";
+  std::string forwarded;
+  forwarded.reserve(kForwardedBytes + peer.size() + host.size());
+  forwarded = "for=";
   append_node(peer, forwarded);
   if (!host.empty()) forwarded.append(";host=\"").append(host).append("\"");
   const std::string_view proto = origin.tls ? "https" : "http";
@@ -88,12 +93,12 @@ void Forwarding::request(const http::RequestHead& in, const Origin& origin, http
   append_to_list(out.headers, "X-Forwarded-For", peer);
   // A trusted proxy before us knows what the client asked for.
   const auto set_if_unsaid = [&out](std::string_view name, std::string_view value) {
-    if (!value.empty() && !out.headers.get(name)) out.headers.set(name, value);
+    if (!value.empty() && !out.headers.get(name)) out.headers.add(name, value);
   };
   set_if_unsaid("X-Forwarded-Host", host);
   set_if_unsaid("X-Forwarded-Proto", proto);
   if (!origin.id.empty()) out.headers.set(http::kRequestIdField, origin.id);
-  append_to_list(out.headers, "Via", (in.version_minor == 0 ? "1.0 " : "1.1 ") + pseudonym_);
+  append_to_list(out.headers, "Via", in.version_minor == 0 ? via_10_ : via_);
 }
 
 void Forwarding::response(const http::ResponseHead& in, http::ResponseHead& out) const {
@@ -105,7 +110,7 @@ void Forwarding::response(const http::ResponseHead& in, http::ResponseHead& out)
     return !http::equals_ignoring_case(name, "Content-Length");
   };
   copy_end_to_end(in.headers, stays, out.headers);
-  append_to_list(out.headers, "Via", "1.1 " + pseudonym_);
+  append_to_list(out.headers, "Via", via_);
 }
 
 std::string_view path_of(std::string_view target) { return target.substr(0, target.find_first_of("?#")); }

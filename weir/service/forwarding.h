@@ -38,7 +38,8 @@ class Forwarding {
   void response(const http::ResponseHead& in, http::ResponseHead& out) const;
 
  private:
-  const std::string pseudonym_;
+  const std::string via_;     // its word on a message of HTTP/1.1
+  const std::string via_10_;  // and of HTTP/1.0
 };
 
 // A target without its query.

@@ -1,9 +1,9 @@
 #include "weir/service/rate_fields.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <chrono>
+#include <cstdint>
 
 namespace weir::service {
 namespace {
@@ -12,33 +12,49 @@ std::uint64_t whole_seconds(Duration duration) {
   return static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::seconds>(duration).count());
 }
 
-void append_number(std::string_view parameter, std::uint64_t number, std::string& out) {
-  std::array<char, 20> digits;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-  out.append(parameter).append(digits.data(), end);
-}
+struct Parameter {
+  char name;
+  std::uint64_t value;
+};
 
-// Each reply has two or four of them, which is why nothing is formatted here.
-std::string item(std::string_view name, std::string_view parameter, std::uint64_t number,
-                 std::string_view other, std::uint64_t other_number) {
-  std::string text;
-  text.reserve(name.size() + 60);
-  text.append("\"").append(name).append("\"");
-  append_number(parameter, number, text);
-  append_number(other, other_number, text);
-  return text;
+// Of each field, with room for another bound's.
+constexpr std::size_t kFieldBytes = 128;
+constexpr std::size_t kNumberBytes = 20;
+
+// A member of a list: "name";q=500;w=1
+void append_member(std::string_view name, Parameter first, Parameter second, std::string& out) {
+  constexpr std::size_t kMarks = 4, kParameter = 3 + kNumberBytes;
+  const std::size_t at = out.size();
+  if (at == 0) out.reserve(kFieldBytes);
+  out.resize_and_overwrite(at + name.size() + kMarks + 2 * kParameter, [&](char* text, std::size_t size) {
+    char* to = text + at;
+    if (at > 0) to = std::ranges::copy(std::string_view(", "), to).out;
+    *to++ = '"';
+    to = std::ranges::copy(name, to).out;
+    *to++ = '"';
+    for (const Parameter& parameter : {first, second}) {
+      *to++ = ';';
+      *to++ = parameter.name;
+      *to++ = '=';
+      to = std::to_chars(to, text + size, parameter.value).ptr;
+    }
+    return static_cast<std::size_t>(to - text);
+  });
 }
 
 }  // namespace
 
-RateFields rate_fields(std::string_view name, const bounds::KeyedRate::Standing& standing) {
+void RateFields::add(std::string_view name, const bounds::KeyedRate::Standing& standing) {
+  constexpr Duration kSecond = 1s;
   const bounds::RateOptions& rate = standing.rate;
   const std::uint64_t window = std::max<std::uint64_t>(1, whole_seconds(rate.per));
-  const auto quota = static_cast<std::uint64_t>(static_cast<unsigned __int128>(rate.units) * window *
-                                                static_cast<std::uint64_t>(Duration(1s).count()) /
-                                                static_cast<std::uint64_t>(rate.per.count()));
-  return {.policy = item(name, ";q=", quota, ";w=", window),
-          .left = item(name, ";r=", standing.left, ";t=", whole_seconds(standing.full_in))};
+  const auto quota = rate.per == kSecond
+                         ? rate.units
+                         : static_cast<std::uint64_t>(static_cast<unsigned __int128>(rate.units) * window *
+                                                      static_cast<std::uint64_t>(kSecond.count()) /
+                                                      static_cast<std::uint64_t>(rate.per.count()));
+  append_member(name, {'q', quota}, {'w', window}, policy);
+  append_member(name, {'r', standing.left}, {'t', whole_seconds(standing.full_in)}, left);
 }
 
 }  // namespace weir::service

@@ -1,10 +1,11 @@
-// What a caller is told of its rate: the fields RateLimit-Policy and RateLimit, as
-// draft-ietf-httpapi-ratelimit-headers-10 has them.
+// What a caller is told of its rates: the fields RateLimit-Policy and RateLimit, as
+// draft-ietf-httpapi-ratelimit-headers-10 has them, a member of the list for each bound.
 //
 //   RateLimit-Policy: "tenant-rate";q=500;w=1      500 in each second
 //   RateLimit: "tenant-rate";r=12;t=3              12 left; all of it again in 3 s
 //
-// Pure functions.
+// Every reply has them: they are written without an allocation or a format for each number.
+// Plain values.
 #pragma once
 
 #include <string>
@@ -15,12 +16,12 @@
 namespace weir::service {
 
 struct RateFields {
-  std::string policy;
+  // Adds one bound's. `name`: printable and without quotes. The field's windows are whole
+  // seconds: of another the quota is what it comes to in the next longer one.
+  void add(std::string_view name, const bounds::KeyedRate::Standing& standing);
+
+  std::string policy;  // empty: of none
   std::string left;
 };
-
-// `name`: of the bound, printable and without quotes. The field's windows are whole
-// seconds: of another the quota is what it comes to in the next longer one.
-RateFields rate_fields(std::string_view name, const bounds::KeyedRate::Standing& standing);
 
 }  // namespace weir::service

@@ -32,6 +32,15 @@ constexpr std::uint64_t small_letters(std::uint64_t word) {
   return word | (capital >> 2);
 }
 
+// Whether all bytes are of A to Z, a to z and '-'.
+constexpr bool letters_or_hyphens(std::uint64_t word) {
+  const std::uint64_t small = small_letters(word);
+  const std::uint64_t low = small & ~kHighBits;
+  const std::uint64_t letters = (low + kEachByte * (0x80 - 'a')) ^ (low + kEachByte * (0x7f - 'z'));
+  const std::uint64_t hyphens = ~((low ^ kEachByte * '-') + kEachByte * 0x7f);
+  return ((letters | hyphens) & ~small & kHighBits) == kHighBits;
+}
+
 inline bool same_letters(std::uint64_t a, std::uint64_t b) {
   return a == b || small_letters(a) == small_letters(b);
 }
