@@ -64,13 +64,8 @@ bool equals_ignoring_case(std::string_view a, std::string_view b) {
 }
 
 bool is_token(std::string_view text) {
-  std::size_t at = 0;
   // Nearly all names are letters and hyphens.
-  while (at + sizeof(std::uint64_t) <= text.size() &&
-         internal::letters_or_hyphens(internal::word_at(text.data() + at))) {
-    at += sizeof(std::uint64_t);
-  }
-  return !text.empty() && std::ranges::all_of(text.substr(at), [](char c) {
+  return !text.empty() && std::ranges::all_of(text.substr(internal::end_of_letters(text, 0)), [](char c) {
     return kTokenCharacters[static_cast<unsigned char>(c)];
   });
 }

@@ -38,9 +38,10 @@ void append_node(std::string_view host, std::string& out) {
   }
 }
 
-// Adds `value` to the field, after what the client sent of it.
-void append_to_list(http::Headers& headers, std::string_view name, std::string_view value) {
-  if (!headers.get(name)) {
+// Adds `value` to the field, after what the client sent of it, if that is there.
+void append_to_list(http::Headers& headers, std::string_view name, std::string_view value,
+                    bool may_be_there = true) {
+  if (!may_be_there || !headers.get(name)) {
     headers.add(name, value);
     return;
   }
@@ -89,11 +90,12 @@ void Forwarding::request(const http::RequestHead& in, const Origin& origin, http
   if (!host.empty()) forwarded.append(";host=\"").append(host).append("\"");
   const std::string_view proto = origin.tls ? "https" : "http";
   forwarded.append(";proto=").append(proto);
-  append_to_list(out.headers, "Forwarded", forwarded);
-  append_to_list(out.headers, "X-Forwarded-For", peer);
+  append_to_list(out.headers, "Forwarded", forwarded, origin.trusted);
+  append_to_list(out.headers, "X-Forwarded-For", peer, origin.trusted);
   // A trusted proxy before us knows what the client asked for.
-  const auto set_if_unsaid = [&out](std::string_view name, std::string_view value) {
-    if (!value.empty() && !out.headers.get(name)) out.headers.add(name, value);
+  const auto set_if_unsaid = [&](std::string_view name, std::string_view value) {
+    const bool said = origin.trusted && out.headers.get(name);
+    if (!value.empty() && !said) out.headers.add(name, value);
   };
   set_if_unsaid("X-Forwarded-Host", host);
   set_if_unsaid("X-Forwarded-Proto", proto);

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstdint>
+#include <cstring>
 
 namespace weir::service {
 namespace {
@@ -28,10 +29,13 @@ void append_member(std::string_view name, Parameter first, Parameter second, std
   if (at == 0) out.reserve(kFieldBytes);
   out.resize_and_overwrite(at + name.size() + kMarks + 2 * kParameter, [&](char* text, std::size_t size) {
     char* to = text + at;
-    if (at > 0) to = std::ranges::copy(std::string_view(", "), to).out;
-    *to++ = '"';
-    to = std::ranges::copy(name, to).out;
-    *to++ = '"';
+    const auto put = [&to](std::string_view part) {
+      std::memcpy(to, part.data(), part.size());
+      to += part.size();
+    };
+    put(at > 0 ? ", \"" : "\"");
+    put(name);
+    put("\"");
     for (const Parameter& parameter : {first, second}) {
       *to++ = ';';
       *to++ = parameter.name;

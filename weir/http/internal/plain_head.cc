@@ -52,7 +52,7 @@ bool read_fields(std::string_view input, std::size_t at, PlainHead& plain) {
   const std::size_t begin = at;
   while (!input.substr(at).starts_with(kLineEnd)) {
     if (plain.count == PlainHead::kFieldsMax) return false;
-    const std::size_t colon = end_of(kTokenCharacters, input, at);
+    const std::size_t colon = end_of(kTokenCharacters, input, end_of_letters(input, at));
     if (colon == at || colon == input.size() || input[colon] != ':') return false;
     std::size_t value = colon + 1;
     while (value < input.size() && input[value] == ' ') ++value;

@@ -45,6 +45,13 @@ inline bool same_letters(std::uint64_t a, std::uint64_t b) {
   return a == b || small_letters(a) == small_letters(b);
 }
 
+// How far words of letters and '-' go: less than a word short of where they end.
+inline std::size_t end_of_letters(std::string_view text, std::size_t at) {
+  constexpr std::size_t kWord = sizeof(std::uint64_t);
+  while (at + kWord <= text.size() && letters_or_hyphens(word_at(text.data() + at))) at += kWord;
+  return at;
+}
+
 // Where the characters from ' ' to '~' end.
 inline std::size_t end_of_text(std::string_view text, std::size_t at) {
   for (; at + sizeof(std::uint64_t) <= text.size(); at += sizeof(std::uint64_t)) {

@@ -1,0 +1,42 @@
+#include "weir/http/internal/words.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace weir::http::internal {
+namespace {
+
+bool is_letter_or_hyphen(int c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-'; }
+
+// Every byte at every place of a word, between others of both kinds.
+TEST(Words, TellEveryByteForWhatItIs) {
+  for (const char beside : {'a', 'Z', '-', ' ', '~'}) {
+    for (std::size_t at = 0; at < 8; ++at) {
+      for (int c = 0; c < 256; ++c) {
+        std::string text(8, beside);
+        text[at] = static_cast<char>(c);
+        const bool letters = is_letter_or_hyphen(beside) && is_letter_or_hyphen(c);
+        EXPECT_EQ(letters_or_hyphens(word_at(text.data())), letters) << beside << ' ' << at << ' ' << c;
+        const bool printable = c >= ' ' && c <= '~';
+        EXPECT_EQ(end_of_text(text, 0), printable ? 8u : at) << beside << ' ' << at << ' ' << c;
+        std::string small = text;
+        for (char& character : small) {
+          if (character >= 'A' && character <= 'Z') character = static_cast<char>(character + 32);
+        }
+        EXPECT_EQ(small_letters(word_at(text.data())), word_at(small.data())) << at << ' ' << c;
+      }
+    }
+  }
+}
+
+TEST(Words, LettersEndLessThanAWordTooSoon) {
+  const std::string text = "X-Forwarded-For: 10.0.0.1";
+  EXPECT_EQ(end_of_letters(text, 0), 8u);
+  EXPECT_EQ(end_of_letters(text, 7), 15u);
+  EXPECT_EQ(end_of_letters(text, 8), 8u);
+  EXPECT_EQ(end_of_letters("short", 0), 0u);
+}
+
+}  // namespace
+}  // namespace weir::http::internal
