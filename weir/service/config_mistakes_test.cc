@@ -54,6 +54,25 @@ TEST(ConfigMistakes, AreNoneInTheBaseOfTheseTests) {
   EXPECT_THAT(findings_of(kBase), ElementsAreArray<std::string>({}));
 }
 
+// YAML's escapes bring in what the file itself may not have.
+TEST(ConfigMistakes, ReasonsThatATerminalWouldTakeForCommands) {
+  expect_each({
+      {"limit: 200, because: b",
+       R"(limit: 200, because: "its pool\x07")",
+       {"5:36: error: bounds.inflight.because: control byte 0x07 in the file; a configuration is plain "
+        "text"}},
+      {"inflight: 50, because: b",
+       R"(inflight: 50, because: "\x1b[2J")",
+       {"8:67: error: upstreams.catalog.because: control byte 0x1b in the file; a configuration is plain "
+        "text"}},
+      {"inflight: 50, because: b", R"(inflight: 50, because: "two\nlines\n")", {}},
+      {"limit: 200, because: b",
+       R"(limit: 200, because: "\n")",
+       {"5:3: warning: bounds.inflight does not say why it has this size; add because: \"...\", for whoever "
+        "has to change it"}},
+  });
+}
+
 TEST(ConfigMistakes, UnknownKeys) {
   expect_each({
       {"listen:",

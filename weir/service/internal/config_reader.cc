@@ -99,7 +99,15 @@ Given Reader::refuse(Given given, std::string_view name, Fault fault) {
 
 // A bound whose size nobody can explain is one that nobody dares to change.
 void Reader::read_because(const Section& section, std::string& out) {
-  const Given given = section.read("because", out);
+  Given given = section.read("because", out);
+  // The file has none, but YAML's escapes make any character.
+  if (auto wrong = given ? find_text_fault(out) : std::nullopt) {
+    given = refuse(given, section.name() + ".because", std::move(wrong->fault));
+    out.clear();
+  }
+  // Tables have a line for each bound.
+  std::ranges::replace_if(out, [](char c) { return c == '\n' || c == '\r' || c == '\t'; }, ' ');
+  out.erase(out.find_last_not_of(' ') + 1);
   if (given ? !out.empty() : !given.known) return;  // said, or wrong and reported
   findings_.warn(section.place(), {fmt::format("{} does not say why it has this size", section.name()),
                                    "add because: \"...\", for whoever has to change it"});
