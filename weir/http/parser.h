@@ -85,6 +85,9 @@ class Parser {
   // have no body. Stays until set again. For parsers of responses.
   void expect_answer_to(std::string_view method) { answers_head_ = method == "HEAD"; }
 
+  // The next request goes into `head`. While no byte of it has come.
+  void fill(RequestHead& head) { request_ = &head; }
+
   // No byte of a message has come since the last one ended.
   bool idle() const { return stage_ == Stage::idle; }
   Refusal refusal() const { return refusal_; }
@@ -142,7 +145,7 @@ class Parser {
   alignas(8) std::array<std::byte, kStateBytes> state_;
 
   const Limits limits_;
-  RequestHead* const request_;  // one of the two is null
+  RequestHead* request_;  // one of the two is null
   ResponseHead* const response_;
   Headers trailers_;
 

@@ -30,6 +30,7 @@ class Shelf {
 // address of a thread's variable across a suspension.
 thread_local Shelf<ReadBuffer> read_buffers;
 thread_local Shelf<std::string> texts;
+thread_local Shelf<std::unique_ptr<Heads>> all_heads;
 
 }  // namespace
 
@@ -47,6 +48,20 @@ thread_local Shelf<std::string> texts;
   if (text.capacity() > kTextBytesKept) return;
   text.clear();
   texts.put(std::move(text));
+}
+
+[[gnu::noinline]] std::unique_ptr<Heads> take_heads() {
+  std::unique_ptr<Heads> heads = all_heads.take();
+  if (heads == nullptr) heads = std::make_unique<Heads>();
+  return heads;
+}
+
+[[gnu::noinline]] void give_back(std::unique_ptr<Heads> heads) {
+  for (Headers* headers : {&heads->request.headers, &heads->reply.headers}) {
+    headers->clear();
+    headers->shrink(kHeadBytesKept);
+  }
+  all_heads.put(std::move(heads));
 }
 
 }  // namespace weir::http::internal

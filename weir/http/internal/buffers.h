@@ -9,6 +9,8 @@
 #include <memory>
 #include <string>
 
+#include "weir/http/message.h"
+
 namespace weir::http::internal {
 
 // What one read takes at most: a window's worth of a fast local peer, and a
@@ -16,6 +18,8 @@ namespace weir::http::internal {
 inline constexpr std::size_t kReadBytes = 16 << 10;
 // What a text keeps when it is given back.
 inline constexpr std::size_t kTextBytesKept = 16 << 10;
+// What the fields of a head keep.
+inline constexpr std::size_t kHeadBytesKept = 4 << 10;
 // Of each kind, on each thread.
 inline constexpr std::size_t kBuffersKept = 32;
 
@@ -28,5 +32,15 @@ void give_back(ReadBuffer buffer);
 // Empty, with some capacity if one is at hand.
 std::string take_text();
 void give_back(std::string text);
+
+// Of a request and its reply.
+struct Heads {
+  RequestHead request;
+  ResponseHead reply;
+};
+
+// With some capacity if one is at hand; what is in them is to be cleared.
+std::unique_ptr<Heads> take_heads();
+void give_back(std::unique_ptr<Heads> heads);
 
 }  // namespace weir::http::internal

@@ -21,8 +21,6 @@ constexpr std::uint32_t kRequestsInARowMax = 64;
 // A handler that took no longer is expected to take no longer with the next
 // request: replies are then held to share a write.
 constexpr Duration kPromptMax = 100us;
-// What an idle connection may keep of the memory for a head.
-constexpr std::size_t kIdleHeadBytesMax = 4 << 10;
 // RFC 9113 section 3.4. No request of HTTP/1 begins with its first bytes.
 constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 constexpr std::size_t kPrefaceTells = 4;
@@ -33,19 +31,22 @@ std::string_view as_text(std::span<const std::byte> bytes) {
 
 }  // namespace
 
-Connection::Connection(Service service, net::Socket socket)
+Connection::Connection(const Service& service, net::Socket socket)
     : service_(service),
       socket_(std::move(socket)),
-      peer_(socket_.peer()),
       request_context_(service.shard.serving),
       idle_context_(service.shard.draining),
       input_(socket_),
       output_(socket_, service.shard, service.options.write_timeout),
-      parser_(service.options.request, head_),
+      parser_(service.options.request, heads_->request),
       hang_up_(socket_.descriptor(), request_context_),
       body_({.socket = socket_, .input = input_, .output = output_, .parser = parser_, .hang_up = hang_up_},
             {.grace = service.options.body_grace, .bytes_per_s_min = service.options.body_bytes_per_s_min}),
       may_be_http2_(service.options.http2.streams_max > 0) {}
+
+Connection::~Connection() {
+  if (heads_ != nullptr) give_back(std::move(heads_));
+}
 
 core::task<void> Connection::serve(Service service, net::Socket socket) {
   Connection self(service, std::move(socket));
@@ -62,7 +63,9 @@ core::task<void> Connection::serve(Service service, net::Socket socket) {
         continue;
       }
       if (!self.output_.empty() && !co_await self.output_.send()) break;
-      if (Result<> ready = co_await self.request_bytes(); !ready) self.on_no_request(ready.error());
+      const Result<> ready = co_await self.request_bytes();
+      if (self.heads_ == nullptr) self.take_heads();
+      if (!ready) self.on_no_request(ready.error());
       self.input_.expect_more();
       self.requests_in_a_row_ = 0;
     } else if (step.event == Parser::Event::refused) {
@@ -85,11 +88,12 @@ core::task<void> Connection::serve(Service service, net::Socket socket) {
     }
   }
   if (self.is_http2_ && !self.aborted_) {
-    H2Connection::Opening opening{.client = self.peer_,
+    H2Connection::Opening opening{.client = self.peer(),
                                   .preface_bytes = self.preface_bytes_,
                                   .after = std::string(as_text(self.input_.unread()))};
     self.input_.consume(self.input_.unread().size());
-    co_await H2Connection::serve(service, std::move(self.socket_), self.facts_, std::move(opening));
+    give_back(std::move(self.heads_));
+    co_await H2Connection::serve(service, std::move(self.socket_), self.facts(), std::move(opening));
   } else {
     co_await self.close();
   }
@@ -127,7 +131,7 @@ core::task<bool> Connection::learn_peer() {
     if (client.error().kind != ErrorKind::cancelled) service_.shard.counters.count(Refusal::proxy_header);
     co_return false;
   }
-  if (*client) peer_ = **client;
+  if (*client) proxied_ = std::make_unique<const net::SocketAddress>(**client);
   co_return true;
 }
 
@@ -151,12 +155,14 @@ core::Descriptor::Readiness Connection::request_bytes() {
       head_deadline_ = saturating_add(core::now(), service_.options.header_timeout);
     return socket_.readable(service_.shard.serving, head_deadline_);
   }
-  for (Headers* headers : {&head_.headers, &reply_head_.headers}) {
-    headers->clear();
-    headers->shrink(kIdleHeadBytesMax);
-  }
+  give_back(std::move(heads_));
   const Duration patience = requests_ == 0 ? service_.options.header_timeout : service_.options.idle_timeout;
   return socket_.readable(idle_context_, saturating_add(core::now(), patience));
+}
+
+void Connection::take_heads() {
+  heads_ = internal::take_heads();
+  parser_.fill(heads_->request);
 }
 
 void Connection::on_no_request(const Error& error) {
@@ -234,17 +240,17 @@ void Connection::answer_for_handler(bool handler_failed) {
   if (refusal == Refusal::none) refusal = handler_failed ? Refusal::handler_failed : Refusal::no_reply;
   if (refusal == Refusal::no_reply) counters.count(refusal);
   closing_ |= decide_to_close(Reading::over);
-  append_refusal(output_.held(), refusal, {.with_body = head_.method != "HEAD", .close = closing_});
+  append_refusal(output_.held(), refusal, {.with_body = heads_->request.method != "HEAD", .close = closing_});
   counters.replies.add();
   reply_.stage = Reply::Stage::finished;
 }
 
 // Of the parser's making, or a timeout: the stream cannot be trusted from here.
 void Connection::refuse(Refusal refusal) {
-  service_.handler.on_refused(peer_, head_, refusal);
+  service_.handler.on_refused(peer(), heads_->request, refusal);
   service_.shard.counters.count(refusal);
   service_.shard.counters.replies.add();
-  append_refusal(output_.held(), refusal, {.with_body = head_.method != "HEAD"});
+  append_refusal(output_.held(), refusal, {.with_body = heads_->request.method != "HEAD"});
   closing_ = lingering_ = true;
 }
 

@@ -13,6 +13,7 @@
 #include "weir/core/context.h"
 #include "weir/core/task.h"
 #include "weir/http/exchange.h"
+#include "weir/http/internal/buffers.h"
 #include "weir/http/internal/exchange_side.h"
 #include "weir/http/internal/hang_up_watch.h"
 #include "weir/http/internal/input.h"
@@ -43,10 +44,10 @@ class Connection final : public ExchangeSide {
 
   // The Exchange's side, see exchange.h.
   core::Context& request_context() override;
-  const RequestHead& request() const override { return head_; }
+  const RequestHead& request() const override { return heads_->request; }
   BodySource& body() override { return body_; }
-  const net::SocketAddress& peer() const override { return peer_; }
-  const ConnectionFacts& facts() const override { return facts_; }
+  const net::SocketAddress& peer() const override { return proxied_ ? *proxied_ : socket_.peer(); }
+  const ConnectionFacts& facts() const override { return tls_ ? tls_->facts : kInTheClear; }
   ResponseHead& reply_head() override;
   Sending respond(const ResponseHead& head, std::span<const std::byte> body) override;
   Sending start(const ResponseHead& head, BodyLength length) override;
@@ -67,7 +68,16 @@ class Connection final : public ExchangeSide {
     std::uint64_t remaining = 0;  // of a known length
   };
 
-  Connection(Service service, net::Socket socket);
+  static constexpr ConnectionFacts kInTheClear{};
+  struct TlsSide {
+    explicit TlsSide(net::TlsFacts of_socket);
+
+    const net::TlsFacts texts;  // which `facts` refers to
+    const ConnectionFacts facts;
+  };
+
+  Connection(const Service& service, net::Socket socket);
+  ~Connection();
 
   // False: what came is no header of a balancer that has to send one.
   core::task<bool> learn_peer();
@@ -77,6 +87,7 @@ class Connection final : public ExchangeSide {
   core::task<bool> secure();
   void read();
   core::Descriptor::Readiness request_bytes();
+  void take_heads();
   void on_no_request(const Error& error);
   bool should_flush_first() const;
 
@@ -94,17 +105,15 @@ class Connection final : public ExchangeSide {
   void refuse(Refusal refusal);
   core::task<void> close();
 
-  const Service service_;
+  const Service& service_;  // in the task's frame, as this is
   net::Socket socket_;
-  net::SocketAddress peer_;  // the client
-  ConnectionFacts facts_;
-  std::unique_ptr<const net::TlsFacts> tls_facts_;  // whose texts those are
-  core::Context request_context_;                   // the handler's; cancelled when the client hangs up
-  core::Context idle_context_;                      // ends with drain()
+  std::unique_ptr<const net::SocketAddress> proxied_;  // the client, where a balancer names it
+  std::unique_ptr<const TlsSide> tls_;                 // null: there is none
+  core::Context request_context_;                      // the handler's; cancelled when the client hangs up
+  core::Context idle_context_;                         // ends with drain()
   Input input_;
   Output output_;
-  RequestHead head_;
-  ResponseHead reply_head_;
+  std::unique_ptr<Heads> heads_ = internal::take_heads();  // null while no request is under way
   Parser parser_;
   HangUpWatch hang_up_;
   RequestBody body_;

@@ -28,8 +28,8 @@ core::Context& Connection::request_context() {
 }
 
 ResponseHead& Connection::reply_head() {
-  reply_head_.clear();
-  return reply_head_;
+  heads_->reply.clear();
+  return heads_->reply;
 }
 
 void Connection::abort() {
@@ -48,11 +48,11 @@ bool Connection::decide_to_close(Reading reading) const {
 // is no status to end with.
 bool Connection::begin_reply(const ResponseHead& head, BodyLength length, Reading reading) {
   if (head_sent() || head.status < 200 || head.status > 999) return false;
-  const bool is_1_0 = head_.version_minor == 0;
+  const bool is_1_0 = heads_->request.version_minor == 0;
   if (length.kind == BodyLength::Kind::chunked && is_1_0) length = BodyLength::until_close();
   if (length.kind == BodyLength::Kind::until_close && !is_1_0) length = BodyLength::chunked();
   if (length.kind == BodyLength::Kind::none) length = BodyLength::known(0);
-  reply_.bodiless = head_.method == "HEAD" || has_no_body(head.status);
+  reply_.bodiless = heads_->request.method == "HEAD" || has_no_body(head.status);
   reply_.length = length;
   reply_.remaining = length.bytes;
   reply_.stage = Reply::Stage::started;
@@ -105,7 +105,7 @@ Sending Connection::write(std::span<const std::byte> piece) {
 }
 
 core::task<Result<ByteStream*>> Connection::upgrade(const ResponseHead& head) {
-  if (head_.version_minor == 0) co_return fail(ErrorKind::unsupported, Reason::none, "upgrade");
+  if (heads_->request.version_minor == 0) co_return fail(ErrorKind::unsupported, Reason::none, "upgrade");
   if (head_sent() || head.status != 101 || !body_.complete()) co_return misuse("upgrade");
   reply_.stage = Reply::Stage::finished;
   closing_ = true;

@@ -6,17 +6,18 @@
 
 namespace weir::http::internal {
 
+Connection::TlsSide::TlsSide(net::TlsFacts of_socket)
+    : texts(std::move(of_socket)),
+      facts{.tls = true, .server_name = texts.server_name, .client_subject = texts.peer_subject} {}
+
 core::task<bool> Connection::secure() {
   Counters& counters = service_.shard.counters;
   const TimePoint deadline = saturating_add(core::now(), service_.options.tls_handshake_timeout);
   const Result<> started = co_await socket_.start_tls_server(idle_context_, *service_.tls, deadline);
   if (started) {
-    tls_facts_ = std::make_unique<const net::TlsFacts>(socket_.tls_facts());
-    facts_.tls = true;
-    facts_.server_name = tls_facts_->server_name;
-    facts_.client_subject = tls_facts_->peer_subject;
+    tls_ = std::make_unique<const TlsSide>(socket_.tls_facts());
     is_http2_ = may_be_http2_ && socket_.alpn() == "h2";
-    counters.count(tls_facts_->resumed ? TlsOutcome::resumed : TlsOutcome::full);
+    counters.count(tls_->texts.resumed ? TlsOutcome::resumed : TlsOutcome::full);
     co_return true;
   }
   const TlsOutcome outcome = tls_outcome(started.error());
