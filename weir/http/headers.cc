@@ -36,10 +36,7 @@ std::string_view trimmed(std::string_view text) {
 
 }  // namespace
 
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  using internal::same_letters;
-  using internal::word_at;
-  if (a.size() != b.size()) return false;
+bool internal::same_ignoring_case(std::string_view a, std::string_view b) {
   constexpr std::size_t kWord = sizeof(std::uint64_t), kHalf = kWord / 2;
   const std::size_t size = a.size();
   const char* const x = a.data();

@@ -23,8 +23,19 @@
 
 namespace weir::http {
 
+namespace internal {
+// Of texts that are as long as each other, and not empty.
+bool same_ignoring_case(std::string_view a, std::string_view b);
+}  // namespace internal
+
 // ASCII only, as field names and tokens are.
-bool equals_ignoring_case(std::string_view a, std::string_view b);
+inline bool equals_ignoring_case(std::string_view a, std::string_view b) {
+  constexpr char kCase = 0x20;
+  if (a.size() != b.size()) return false;
+  if (a.empty()) return true;
+  // Letters differ in that bit alone, and most names by the first.
+  return (a.front() | kCase) == (b.front() | kCase) && internal::same_ignoring_case(a, b);
+}
 // RFC 9110 section 5.6.2: one or more of the characters a field name may have.
 bool is_token(std::string_view text);
 

@@ -32,23 +32,31 @@ constexpr std::uint64_t small_letters(std::uint64_t word) {
   return word | (capital >> 2);
 }
 
-// Whether all bytes are of A to Z, a to z and '-'.
-constexpr bool letters_or_hyphens(std::uint64_t word) {
+// The highest bit of each byte that is none of A to Z, a to z and '-'.
+constexpr std::uint64_t other_than_letters(std::uint64_t word) {
   const std::uint64_t small = small_letters(word);
   const std::uint64_t low = small & ~kHighBits;
   const std::uint64_t letters = (low + kEachByte * (0x80 - 'a')) ^ (low + kEachByte * (0x7f - 'z'));
   const std::uint64_t hyphens = ~((low ^ kEachByte * '-') + kEachByte * 0x7f);
-  return ((letters | hyphens) & ~small & kHighBits) == kHighBits;
+  return ~((letters | hyphens) & ~small) & kHighBits;
+}
+
+// Of marks in the highest bits: the lowest byte that has one, which is the first character's.
+inline std::size_t first_marked(std::uint64_t marks) {
+  static_assert(std::endian::native == std::endian::little);
+  return static_cast<std::size_t>(std::countr_zero(marks)) / 8;
 }
 
 inline bool same_letters(std::uint64_t a, std::uint64_t b) {
   return a == b || small_letters(a) == small_letters(b);
 }
 
-// How far words of letters and '-' go: less than a word short of where they end.
+// Where letters and '-' end, or a word before the end of the text.
 inline std::size_t end_of_letters(std::string_view text, std::size_t at) {
-  constexpr std::size_t kWord = sizeof(std::uint64_t);
-  while (at + kWord <= text.size() && letters_or_hyphens(word_at(text.data() + at))) at += kWord;
+  for (; at + sizeof(std::uint64_t) <= text.size(); at += sizeof(std::uint64_t)) {
+    const std::uint64_t others = other_than_letters(word_at(text.data() + at));
+    if (others != 0) return at + first_marked(others);
+  }
   return at;
 }
 
@@ -56,13 +64,9 @@ inline std::size_t end_of_letters(std::string_view text, std::size_t at) {
 inline std::size_t end_of_text(std::string_view text, std::size_t at) {
   for (; at + sizeof(std::uint64_t) <= text.size(); at += sizeof(std::uint64_t)) {
     const std::uint64_t word = word_at(text.data() + at);
-    // The lowest byte whose highest bit is set here is the first that is none of them.
+    // A byte may be marked for what is below it, but not the first that is marked.
     const std::uint64_t others = ((word - kEachByte * ' ') | (word + kEachByte)) & kHighBits;
-    if constexpr (std::endian::native == std::endian::little) {
-      if (others != 0) return at + static_cast<std::size_t>(std::countr_zero(others)) / 8;
-    } else {
-      if (others != 0) break;
-    }
+    if (others != 0) return at + first_marked(others);
   }
   while (at < text.size() && text[at] >= ' ' && text[at] <= '~') ++at;
   return at;

@@ -17,7 +17,10 @@ TEST(Words, TellEveryByteForWhatItIs) {
         std::string text(8, beside);
         text[at] = static_cast<char>(c);
         const bool letters = is_letter_or_hyphen(beside) && is_letter_or_hyphen(c);
-        EXPECT_EQ(letters_or_hyphens(word_at(text.data())), letters) << beside << ' ' << at << ' ' << c;
+        EXPECT_EQ(other_than_letters(word_at(text.data())) == 0, letters) << beside << ' ' << at << ' ' << c;
+        if (is_letter_or_hyphen(beside)) {
+          EXPECT_EQ(end_of_letters(text, 0), letters ? 8u : at) << beside << ' ' << c;
+        }
         const bool printable = c >= ' ' && c <= '~';
         EXPECT_EQ(end_of_text(text, 0), printable ? 8u : at) << beside << ' ' << at << ' ' << c;
         std::string small = text;
@@ -30,11 +33,9 @@ TEST(Words, TellEveryByteForWhatItIs) {
   }
 }
 
-TEST(Words, LettersEndLessThanAWordTooSoon) {
+TEST(Words, LettersEndWhereAnythingElseBegins) {
   const std::string text = "X-Forwarded-For: 10.0.0.1";
-  EXPECT_EQ(end_of_letters(text, 0), 8u);
-  EXPECT_EQ(end_of_letters(text, 7), 15u);
-  EXPECT_EQ(end_of_letters(text, 8), 8u);
+  for (const std::size_t from : {0u, 7u, 8u, 14u, 15u}) EXPECT_EQ(end_of_letters(text, from), 15u);
   EXPECT_EQ(end_of_letters("short", 0), 0u);
 }
 
