@@ -21,7 +21,7 @@ using internal::ClientConnection;
 using internal::H2ClientExchange;
 using internal::H2ClientPool;
 
-constexpr Bytes kReadBufferMin = kibibytes(1);
+constexpr Bytes kStreamWindowMin = kibibytes(1);
 // How often, at most, idle connections are looked through.
 constexpr Duration kSweepMin = 100ms;
 // How HTTP/2 is called in a TLS handshake (RFC 9113 section 3.2).
@@ -37,8 +37,7 @@ bool is_idempotent(std::string_view method) {
 }
 
 Client::Options sound(Client::Options options) {
-  options.read_buffer = std::max(options.read_buffer, kReadBufferMin);
-  options.http2.stream_window = std::max(options.http2.stream_window, kReadBufferMin);
+  options.http2.stream_window = std::max(options.http2.stream_window, kStreamWindowMin);
   options.http2.streams_max = std::max(options.http2.streams_max, 1u);
   options.http2.connections_max = std::max(options.http2.connections_max, 1u);
   return options;
@@ -67,8 +66,7 @@ internal::H2ClientConnection::Options http2_options(const Client::Options& optio
                       .counts = &counts},
           .streams_max = options.http2.streams_max,
           .ping_after = options.http2.ping_after,
-          .ping_timeout = options.http2.ping_timeout,
-          .read_buffer = options.read_buffer};
+          .ping_timeout = options.http2.ping_timeout};
 }
 
 // What stands in Host: without the port that the scheme has by itself.
@@ -316,9 +314,8 @@ core::task<Result<>> Client::open(core::Context& context, ConnectionPool::Lease&
 
 void Client::fill(ConnectionPool::Lease& lease, net::Socket socket) {
   lease.fill(std::make_unique<ClientConnection>(
-      std::move(socket), ClientConnection::Limits{.response = options_.response,
-                                                  .interim_max = options_.interim_max,
-                                                  .read_buffer = options_.read_buffer}));
+      std::move(socket),
+      ClientConnection::Limits{.response = options_.response, .interim_max = options_.interim_max}));
 }
 
 core::task<Result<>> Client::open_idle(core::Context& context) {

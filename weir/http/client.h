@@ -134,9 +134,6 @@ class Client {
     Parser::Limits response = {.body = Bytes{1ull << 40}};
     // Interim (1xx) responses before the final one.
     std::uint32_t interim_max = 8;
-    // The largest piece of a body that is handed out; one buffer for each
-    // connection. At least 1 KiB.
-    Bytes read_buffer = kibibytes(16);
     // Over TLS, `tls` offers "h2" by ALPN where this allows HTTP/2.
     ClientProtocol protocol = ClientProtocol::http1;
     Http2 http2 = {};

@@ -18,6 +18,8 @@ constexpr Bytes kIdleConnection = kibibytes(4);
 constexpr Bytes kRequestFrames = kibibytes(12);
 constexpr Bytes kQueuedFrames = kibibytes(4);
 constexpr Bytes kUpstreamFrames = kibibytes(4);
+// What a reply's body is read into, and handed on from.
+constexpr Bytes kReadBuffer = kibibytes(16);
 // TLS (docs/design/tls.md): what stays while a connection is idle, and a record each
 // to read, to write, and that the kernel did not take.
 constexpr Bytes kTlsSession = kibibytes(16);
@@ -67,8 +69,7 @@ Bytes upstream_request_bytes(UpstreamProtocol protocol) {
   const std::uint64_t head = http::Parser::Limits{}.head.count;
   const http::Client::Options options;
   const Bytes window = protocol == UpstreamProtocol::http1 ? Bytes{} : options.http2.stream_window;
-  return Bytes{kUpstreamFrames.count + options.read_buffer.count + window.count +
-               (2 * head * kHeadEighths / 8)};
+  return Bytes{kUpstreamFrames.count + kReadBuffer.count + window.count + (2 * head * kHeadEighths / 8)};
 }
 
 std::vector<bounds::CostRow> shared_costs(const GatewayConfig& config, unsigned processors) {

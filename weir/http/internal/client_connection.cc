@@ -25,8 +25,14 @@ ClientConnection::ClientConnection(net::Socket socket, const Limits& limits)
       opened_(core::now()),
       processor_(core::Runtime::current_processor()),
       idle_since_(opened_),
-      parser_(limits.response, head_),
-      buffer_(std::make_unique_for_overwrite<std::byte[]>(limits.read_buffer.count)) {}
+      parser_(limits.response, head_) {}
+
+ClientConnection::~ClientConnection() { release(); }
+
+void ClientConnection::release() {
+  unread_ = {};
+  if (buffer_ != nullptr) give_back(std::move(buffer_));
+}
 
 core::task<Result<>> ClientConnection::exchange(core::Context& context, const Outgoing& request) {
   if (Result<> begun = begin(request); !begun) co_return begun;
@@ -44,6 +50,7 @@ core::task<Result<>> ClientConnection::exchange(core::Context& context, const Ou
     const Result<bool> filled = try_fill(context);
     if (!filled) co_return std::unexpected(filled.error());
     if (*filled) continue;
+    release();
     if (sender_.under_way()) {
       if (Result<> ready = co_await send_until_readable(context); !ready) co_return ready;
     } else if (Result<> ready = co_await socket_.readable(context); !ready) {
@@ -108,6 +115,7 @@ core::task<Result<std::span<const std::byte>>> ClientConnection::next(core::Cont
     const Result<bool> filled = try_fill(context);
     if (!filled) co_return std::unexpected(filled.error());
     if (*filled) continue;
+    release();
     if (sender_.under_way()) {
       if (Result<> ready = co_await send_until_readable(context); !ready) {
         co_return std::unexpected(ready.error());
@@ -131,7 +139,8 @@ Result<bool> ClientConnection::try_fill(core::Context& context) {
     error.where = "response";
     return std::unexpected(error);
   }
-  const auto read = socket_.try_read({buffer_.get(), limits_.read_buffer.count});
+  if (buffer_ == nullptr) buffer_ = take_read_buffer();
+  const auto read = socket_.try_read({buffer_.get(), kReadBytes});
   if (!read) return fail_with(unsent.value_or(read.error()));
   if (!*read) return false;
   unread_ = {buffer_.get(), **read};
@@ -230,6 +239,7 @@ std::optional<CloseCause> ClientConnection::settle() {
 void ClientConnection::mark_idle(TimePoint now) {
   stage_ = Stage::idle;
   idle_since_ = now;
+  release();
   sender_.trim();
   head_.clear();
   head_.headers.shrink(kFieldsKeptMax);

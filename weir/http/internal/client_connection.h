@@ -21,6 +21,7 @@
 #include "weir/core/task.h"
 #include "weir/http/body.h"
 #include "weir/http/connection_pool.h"
+#include "weir/http/internal/buffers.h"
 #include "weir/http/internal/request_sender.h"
 #include "weir/http/internal/upgraded_stream.h"
 #include "weir/http/message.h"
@@ -34,10 +35,10 @@ class ClientConnection final : public BodySource {
   struct Limits {
     Parser::Limits response;
     std::uint32_t interim_max;
-    Bytes read_buffer;
   };
 
   ClientConnection(net::Socket socket, const Limits& limits);
+  ~ClientConnection() override;
 
   // Sends the request, or as much of it as the upstream wants, and reads the
   // head of the final response. Errors and cancellation: Client::send().
@@ -79,6 +80,8 @@ class ClientConnection final : public BodySource {
   Result<> on_head();
   // Reads once. False: nothing has come yet, wait.
   Result<bool> try_fill(core::Context& context);
+  // Gives the buffer back: nothing of it is unread, nor in anybody's hands.
+  void release();
   // Waits until there is something to read, and sends meanwhile.
   core::task<Result<>> send_until_readable(core::Context& context);
   core::task<void> send_meanwhile(core::Scope& scope);
@@ -100,7 +103,7 @@ class ClientConnection final : public BodySource {
 
   ResponseHead head_;
   Parser parser_;
-  const std::unique_ptr<std::byte[]> buffer_;
+  ReadBuffer buffer_;                  // only while there is something in it
   std::span<const std::byte> unread_;  // of buffer_
   std::span<const std::byte> piece_;
   Stage stage_ = Stage::idle;

@@ -7,6 +7,7 @@
 #include "weir/core/now.h"
 #include "weir/core/runtime.h"
 #include "weir/core/select.h"
+#include "weir/http/internal/buffers.h"
 
 namespace weir::http::internal {
 namespace {
@@ -32,7 +33,6 @@ H2ClientConnection::H2ClientConnection(net::Socket socket, const Options& option
       opened_(core::now()),
       processor_(core::Runtime::current_processor()),
       socket_(std::move(socket)),
-      buffer_(std::make_unique_for_overwrite<std::byte[]>(options.read_buffer.count)),
       session_(options.session),
       heard_at_(opened_),
       idle_since_(opened_) {}
@@ -141,7 +141,14 @@ core::task<Result<>> H2ClientConnection::read_for_all(core::Context& context, H2
 }
 
 bool H2ClientConnection::read_some() {
-  const auto read = socket_.try_read({buffer_.get(), options_.read_buffer.count});
+  ReadBuffer buffer = take_read_buffer();
+  const bool more = read_into(buffer.get());
+  give_back(std::move(buffer));
+  return more;
+}
+
+bool H2ClientConnection::read_into(std::byte* buffer) {
+  const auto read = socket_.try_read({buffer, kReadBytes});
   std::unique_lock guard(lock_);
   if (failure_) return false;
   if (!read) {
@@ -155,7 +162,7 @@ bool H2ClientConnection::read_some() {
   }
   heard_at_ = core::now();
   pinged_at_.reset();
-  const Result<> fed = session_.feed({buffer_.get(), **read});
+  const Result<> fed = session_.feed({buffer, **read});
   flush(guard);  // also why it failed
   if (!fed && !failure_) fail(fed.error());
   return !failure_;

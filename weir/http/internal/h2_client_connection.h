@@ -43,7 +43,6 @@ class H2ClientConnection {
     // whether it is there, and has so long to answer.
     Duration ping_after = {};
     Duration ping_timeout = {};
-    Bytes read_buffer;
   };
   // As a request finds it.
   enum class State : std::uint8_t {
@@ -90,6 +89,7 @@ class H2ClientConnection {
   core::task<void> write_rest(core::Scope& scope);
   // False: nothing has come.
   bool read_some();
+  bool read_into(std::byte* buffer);
   TimePoint next_check() const;
   void check_peer();
   // Sends what there is, until the kernel takes no more.
@@ -104,8 +104,7 @@ class H2ClientConnection {
   net::Socket socket_;
   core::Limit writers_{{.name = "HTTP/2 writer", .limit = 1}};
 
-  core::Mutex reading_;                        // held by the task that reads
-  const std::unique_ptr<std::byte[]> buffer_;  // the reader's
+  core::Mutex reading_;  // held by the task that reads
 
   mutable std::mutex lock_;  // guards all below
   H2ClientSession session_;

@@ -34,8 +34,7 @@ http::Client::Options client_options(std::uint64_t inflight, Duration wait) {
                    .idle_max = static_cast<std::uint32_t>(std::min<std::uint64_t>(connections, kIdleMax)),
                    .idle_timeout = kPatience,
                    .lifetime = 24h},
-          .connect_timeout = saturating_add(TimePoint{}, wait + kPatience).time_since_epoch(),
-          .read_buffer = kibibytes(1)};
+          .connect_timeout = saturating_add(TimePoint{}, wait + kPatience).time_since_epoch()};
 }
 
 std::uint64_t at_once(const HoldOptions& options) {
