@@ -6,6 +6,7 @@
 //   GET /plaintext     13 bytes
 //   GET /json          a small object, written anew for each reply
 //   GET /heavy?ms=100  the same as /plaintext after so much processor time
+//   GET /files/NAME    a file of the folder that --files names
 #include <time.h>
 
 #include <CLI/CLI.hpp>
@@ -13,6 +14,7 @@
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +23,9 @@
 #include "weir/core/limit.h"
 #include "weir/core/runtime.h"
 #include "weir/core/signals.h"
+#include "weir/http/router.h"
 #include "weir/http/server.h"
+#include "weir/http/static_files.h"
 #include "weir/net/listener.h"
 #include "weir/net/tls_server_context.h"
 
@@ -35,6 +39,7 @@ struct Options {
   std::uint64_t connections = 20'000;
   unsigned processors = 0;
   bool share_port = false;
+  std::string files = {};       // a folder; empty: none is served
   std::string tls_listen = {};  // HTTP/2 and 1.1 over TLS as well; empty: no
   std::string certificate = {};
   std::string key = {};
@@ -75,6 +80,9 @@ http::Sending reply(http::Exchange& exchange, std::string_view type, std::string
 
 class Handlers final : public http::Handler {
  public:
+  // `files`: null: none are served.
+  explicit Handlers(http::Handler* files) : files_(files) {}
+
   core::task<void> handle(http::Exchange& exchange) override {
     const std::string_view target = exchange.request().target;
     if (target == "/plaintext") {
@@ -87,12 +95,37 @@ class Handlers final : public http::Handler {
     } else if (target.starts_with("/heavy")) {
       compute(span_of(target));
       (void)co_await reply(exchange, "text/plain", kHello);
+    } else if (target.starts_with("/files/") && files_ != nullptr) {
+      co_await files_->handle(exchange);
     } else {
       http::ResponseHead& head = exchange.reply_head();
       head.status = 404;
       (void)co_await exchange.respond(head, std::string_view());
     }
   }
+
+ private:
+  http::Handler* const files_;
+};
+
+// What serves a folder, and what that is bound by.
+struct Files {
+  static std::unique_ptr<Files> open(const std::string& folder) {
+    auto files = std::make_unique<Files>();
+    auto opened = http::StaticFiles::open({.root = folder}, files->reads);
+    if (!opened) {
+      std::fprintf(stderr, "bench_http_server: --files: %s\n", opened.error().message().c_str());
+      return nullptr;
+    }
+    files->files.emplace(std::move(*opened));
+    files->router.emplace(*http::Router::make(
+        {{"GET /files/{path...}", http::bind<&http::StaticFiles::serve>(*files->files)}}));
+    return files;
+  }
+
+  core::Limit reads{{.name = "file reads", .limit = 16, .queue_depth = 20'000, .queue_wait = 1s}};
+  std::optional<http::StaticFiles> files;
+  std::optional<http::Router> router;
 };
 
 using Listeners = std::vector<net::Listener>;
@@ -176,7 +209,9 @@ int run(const Options& options) {
   }
   core::SignalSet::block({SIGINT, SIGTERM});
   core::Limit connections({.name = "connections", .limit = options.connections});
-  Handlers handlers;
+  std::unique_ptr<Files> files;
+  if (!options.files.empty() && !(files = Files::open(options.files))) return 2;
+  Handlers handlers(files ? &*files->router : nullptr);
   http::Server::Options settings;
   settings.requests_per_connection_max = 1'000'000'000;  // as the peers are told
   http::Server server(settings, handlers, connections);
@@ -204,6 +239,7 @@ int main(int count, char** words) {
       app.add_option("--tls-listen", options.tls_listen, "host:port for HTTP/2 and 1.1 over TLS");
   over_tls->needs(app.add_option("--certificate", options.certificate, "PEM"));
   over_tls->needs(app.add_option("--key", options.key, "PEM"));
+  app.add_option("--files", options.files, "A folder to serve under /files/");
   app.add_flag("--share-port", options.share_port, "Other processes listen on it as well");
   CLI11_PARSE(app, count, words);
   return weir::bench::run(options);

@@ -13,10 +13,19 @@ make_certificate() {
     die "openssl made no certificate: $(cat "$bench_dir/openssl.err")"
 }
 
+# make_files: of 128 KiB and 1 MiB, for servers of files.
+make_files() {
+  [[ ! -d $bench_dir/files ]] || return 0
+  mkdir "$bench_dir/files"
+  head -c $((128 * 1024)) /dev/zero >"$bench_dir/files/128k"
+  head -c $((1024 * 1024)) /dev/zero >"$bench_dir/files/1m"
+}
+
 # start_server <weir|nginx|h2o|go|epoll>: and sees that it answers.
 start_server() {
   local name=$1
   make_certificate
+  make_files
   free_port
   tls_port[$name]=$port
   free_port
@@ -31,7 +40,7 @@ start_server() {
 
 start_server_weir() {
   start weir "$root/build/release/bin/bench_http_server" --listen "127.0.0.1:$port" \
-    --tls-listen "127.0.0.1:${tls_port[weir]}" --certificate "$bench_dir/bench.crt" --key "$bench_dir/bench.key"
+    --files "$bench_dir/files" --tls-listen "127.0.0.1:${tls_port[weir]}" --certificate "$bench_dir/bench.crt" --key "$bench_dir/bench.key"
 }
 
 start_server_nginx() {

@@ -60,7 +60,13 @@ Plan plan_of(const std::vector<ByteRange>& parts, std::uint64_t size, ResponseHe
 }
 
 core::task<Result<>> send_range(Exchange& exchange, Content& content, ByteRange range) {
+  const bool sends_files = exchange.sends_files();
   while (range.size > 0) {
+    if (const auto lying = sends_files ? content.in_file(range.first, range.size) : std::nullopt) {
+      if (const Result<> written = co_await exchange.write_file(*lying); !written) co_return written;
+      range = {range.first + lying->bytes, range.size - lying->bytes};
+      continue;
+    }
     const auto piece =
         co_await content.read(exchange.context(), range.first, std::min(range.size, kPieceBytes));
     if (!piece) {

@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "weir/base/result.h"
@@ -18,6 +19,7 @@
 #include "weir/core/task.h"
 #include "weir/http/conditions.h"
 #include "weir/http/exchange.h"
+#include "weir/http/file_piece.h"
 
 namespace weir::http {
 
@@ -31,6 +33,9 @@ class Content {
   // reply is then cut off.
   virtual core::task<Result<std::span<const std::byte>>> read(core::Context& context, std::uint64_t at,
                                                               std::uint64_t max) = 0;
+  // Where these bytes lie in a file, or the first of them, if they can be sent from there
+  // without a wait for a disk. nullopt: read() them.
+  virtual std::optional<FilePiece> in_file(std::uint64_t, std::uint64_t) { return std::nullopt; }
 };
 
 class MemoryContent final : public Content {

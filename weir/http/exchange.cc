@@ -26,6 +26,11 @@ Sending Exchange::write(std::span<const std::byte> piece) {
   return side_.write(piece);
 }
 Sending Exchange::write(std::string_view piece) { return write(std::as_bytes(std::span(piece))); }
+Sending Exchange::write_file(const FilePiece& piece) {
+  sent_.body_bytes += piece.bytes;
+  return side_.write_file(piece);
+}
+bool Exchange::sends_files() const { return side_.sends_files(); }
 Sending Exchange::finish(const Headers* trailers) { return side_.finish(trailers); }
 Sending Exchange::flush() { return side_.flush(); }
 bool Exchange::head_sent() const { return side_.head_sent(); }

@@ -26,6 +26,7 @@
 #include "weir/http/body.h"
 #include "weir/http/byte_stream.h"
 #include "weir/http/connection_facts.h"
+#include "weir/http/file_piece.h"
 #include "weir/http/message.h"
 #include "weir/http/request_id.h"
 #include "weir/http/sending.h"
@@ -90,6 +91,12 @@ class Exchange {
   // begun, or more than `known` announced).
   Sending write(std::span<const std::byte> piece);
   Sending write(std::string_view piece);
+  // The same with bytes of a file, which the kernel takes from there; what is not in
+  // memory it reads meanwhile, on this thread. For a reply whose length is known, where
+  // sends_files(): over HTTP/1 without TLS.
+  // Errors: as write(); unsupported; internal (closed: the file is shorter).
+  Sending write_file(const FilePiece& piece);
+  bool sends_files() const;
   // Trailers are sent where the body is chunked, else left out.
   // Errors: as write(); internal (less than `known` announced).
   Sending finish(const Headers* trailers = nullptr);

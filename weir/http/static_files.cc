@@ -106,8 +106,23 @@ class FileContent final : public Content {
     co_return std::span<const std::byte>(buffer_).first(static_cast<std::size_t>(got));
   }
 
+  // What lies between the first and the last byte may be on the disk alone, after they
+  // were read by somebody else: then one piece waits for it, and no more.
+  std::optional<FilePiece> in_file(std::uint64_t at, std::uint64_t max) override {
+    const auto bytes = static_cast<std::size_t>(std::min<std::uint64_t>(max, kSentBytes));
+    if (!is_in_memory(at) || !is_in_memory(at + bytes - 1)) return std::nullopt;
+    return FilePiece{.fd = file_.fd.get(), .at = at, .bytes = bytes};
+  }
+
  private:
   static constexpr std::size_t kBytes = 64 << 10;
+  static constexpr std::size_t kSentBytes = 256 << 10;
+
+  bool is_in_memory(std::uint64_t at) const {
+    std::byte one{};
+    const iovec to{.iov_base = &one, .iov_len = 1};
+    return ::preadv2(file_.fd.get(), &to, 1, static_cast<off_t>(at), RWF_NOWAIT) == 1;
+  }
 
   // What the kernel has in memory. Below 0: not at once, or not so.
   ssize_t read_now(std::uint64_t at, std::size_t size) {

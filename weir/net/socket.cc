@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -9,6 +10,8 @@
 #include <array>
 #include <cerrno>
 
+#include "weir/base/check.h"
+#include "weir/net/internal/no_sigpipe.h"
 #include "weir/net/internal/tls_session.h"
 
 namespace weir::net {
@@ -114,6 +117,13 @@ Attempt Socket::try_writev(std::span<const ConstBuffer> buffers) {
   message.msg_iov = parts.data();
   message.msg_iovlen = count;
   return attempt_to([&] { return ::sendmsg(descriptor_.fd(), &message, MSG_NOSIGNAL); }, "write");
+}
+
+Attempt Socket::try_send_file(int file, std::uint64_t at, std::size_t bytes) {
+  WEIR_DCHECK(tls_ == nullptr, "a file is sent as it is, and TLS has it encrypted");
+  const internal::NoSigpipe no_signal;
+  auto from = static_cast<off_t>(at);
+  return attempt_to([&] { return ::sendfile(descriptor_.fd(), file, &from, bytes); }, "write");
 }
 
 Result<bool> Socket::is_quiet() const {

@@ -103,6 +103,11 @@ class Socket {
   // small buffers share a record.
   Result<std::optional<std::size_t>> try_write(ConstBuffer buffer);
   Result<std::optional<std::size_t>> try_writev(std::span<const ConstBuffer> buffers);
+  // The same of at most `bytes` > 0 of a file from `at` on, without a copy; not over TLS.
+  // 0: the file ends before. It reads from the disk what is not in memory.
+  Result<std::optional<std::size_t>> try_send_file(int file, std::uint64_t at, std::size_t bytes);
+  // TLS is, or was, spoken.
+  bool is_secure() const { return tls_ != nullptr; }
 
   // The connection stands and nothing has arrived on it, neither bytes nor an
   // end: what to ask of one that was idle before it is used again. What TLS sends

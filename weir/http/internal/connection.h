@@ -52,6 +52,8 @@ class Connection final : public ExchangeSide {
   Sending respond(const ResponseHead& head, std::span<const std::byte> body) override;
   Sending start(const ResponseHead& head, BodyLength length) override;
   Sending write(std::span<const std::byte> piece) override;
+  bool sends_files() const override { return !socket_.is_secure(); }
+  Sending write_file(const FilePiece& piece) override;
   Sending finish(const Headers* trailers) override;
   Sending flush() override { return output_.send(); }
   bool head_sent() const override { return reply_.stage != Reply::Stage::none; }

@@ -104,6 +104,16 @@ Sending Connection::write(std::span<const std::byte> piece) {
   return output_.send(piece, std::as_bytes(std::span("\r\n", 2)));
 }
 
+Sending Connection::write_file(const FilePiece& piece) {
+  if (!sends_files()) return fail(ErrorKind::unsupported, Reason::none, "write_file");
+  if (reply_.stage != Reply::Stage::started || reply_.length.kind != BodyLength::Kind::known)
+    return misuse("write_file");
+  if (piece.bytes > reply_.remaining) return misuse("write_file: more than was announced");
+  reply_.remaining -= piece.bytes;
+  if (piece.bytes == 0 || reply_.bodiless) return Result<>{};
+  return output_.send_file(piece);
+}
+
 core::task<Result<ByteStream*>> Connection::upgrade(const ResponseHead& head) {
   if (heads_->request.version_minor == 0) co_return fail(ErrorKind::unsupported, Reason::none, "upgrade");
   if (head_sent() || head.status != 101 || !body_.complete()) co_return misuse("upgrade");

@@ -11,6 +11,7 @@
 #include "weir/http/body.h"
 #include "weir/http/byte_stream.h"
 #include "weir/http/connection_facts.h"
+#include "weir/http/file_piece.h"
 #include "weir/http/message.h"
 #include "weir/http/sending.h"
 #include "weir/net/address.h"
@@ -29,6 +30,11 @@ class ExchangeSide {
   virtual Sending respond(const ResponseHead& head, std::span<const std::byte> body) = 0;
   virtual Sending start(const ResponseHead& head, BodyLength length) = 0;
   virtual Sending write(std::span<const std::byte> piece) = 0;
+  // Whether write_file() may be called, as it may where bytes go out as they are.
+  virtual bool sends_files() const { return false; }
+  virtual Sending write_file(const FilePiece&) {
+    return fail(ErrorKind::unsupported, Reason::none, "write_file");
+  }
   virtual Sending finish(const Headers* trailers) = 0;
   virtual Sending flush() = 0;
   virtual bool head_sent() const = 0;

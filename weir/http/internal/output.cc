@@ -43,15 +43,40 @@ Sending Output::send(net::ConstBuffer first, net::ConstBuffer second) {
   return Result<>{};
 }
 
+core::task<Result<>> Output::room() {
+  const TimePoint deadline = saturating_add(core::now(), progress_timeout_);
+  const Result<> ready = co_await socket_.writable(shard_.serving, deadline);
+  if (ready) co_return ready;
+  broken_ = true;
+  if (ready.error().kind != ErrorKind::deadline) co_return ready;
+  co_return fail(ErrorKind::disconnected, Reason::timed_out, "reply");
+}
+
+core::task<Result<>> Output::send_file(FilePiece piece) {
+  // The head goes by itself: put together with the file's first bytes it would take
+  // another call, too, and large files have a packet to spare.
+  if (Result<> sent = co_await send(); !sent) co_return sent;
+  while (piece.bytes > 0) {
+    shard_.counters.writes.add();
+    const auto moved = socket_.try_send_file(piece.fd, piece.at, piece.bytes);
+    if (!moved || (*moved && **moved == 0)) {
+      broken_ = true;
+      if (!moved) co_return std::unexpected(moved.error());
+      co_return fail(ErrorKind::internal, Reason::closed, "file");
+    }
+    if (!*moved) {
+      if (Result<> ready = co_await room(); !ready) co_return ready;
+      continue;
+    }
+    piece.at += **moved;
+    piece.bytes -= **moved;
+  }
+  co_return {};
+}
+
 core::task<Result<>> Output::send_rest(Parts parts) {
   for (;;) {
-    const TimePoint deadline = saturating_add(core::now(), progress_timeout_);
-    if (Result<> ready = co_await socket_.writable(shard_.serving, deadline); !ready) {
-      broken_ = true;
-      const Error& error = ready.error();
-      if (error.kind != ErrorKind::deadline) co_return std::unexpected(error);
-      co_return fail(ErrorKind::disconnected, Reason::timed_out, "reply");
-    }
+    if (Result<> ready = co_await room(); !ready) co_return ready;
     shard_.counters.writes.add();
     const auto moved = socket_.try_writev(parts);
     if (!moved) {

@@ -12,6 +12,7 @@
 #include "weir/base/result.h"
 #include "weir/core/context.h"
 #include "weir/core/task.h"
+#include "weir/http/file_piece.h"
 #include "weir/http/internal/shard.h"
 #include "weir/http/sending.h"
 #include "weir/net/socket.h"
@@ -36,6 +37,10 @@ class Output {
   // broken() and nothing more is sent.
   Sending send(net::ConstBuffer first = {}, net::ConstBuffer second = {});
 
+  // Writes what is held, then the file's bytes. Errors: as send(); internal (closed: the
+  // file is shorter).
+  core::task<Result<>> send_file(FilePiece piece);
+
   bool broken() const { return broken_; }
   // From now on as after an error.
   void give_up() { broken_ = true; }
@@ -47,6 +52,8 @@ class Output {
   using Parts = std::array<net::ConstBuffer, 3>;
 
   core::task<Result<>> send_rest(Parts parts);
+  // A moment at which the peer takes more.
+  core::task<Result<>> room();
   // Takes off what went out. True: that was all.
   bool advance(Parts& parts, std::size_t bytes);
 
