@@ -5,11 +5,11 @@
 
 #include <atomic>
 #include <charconv>
+#include <chrono>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
 #include "tests/integration/gate.h"
@@ -108,7 +108,11 @@ TEST(GatewayContract, PatienceCountsFromWhenTheRequestCame) {
   ASSERT_TRUE(gate.wait_arrived(1));
   second.send(get("/u/", "Grpc-Timeout: " + std::to_string(kPatienceMs) + "m\r\n"));
   ASSERT_TRUE(becomes_true([&] { return gateway.bound("inflight").queue_depth == 1; }));
-  std::this_thread::sleep_for(std::chrono::milliseconds(kWaitedMs));
+  const auto began = std::chrono::steady_clock::now();
+  ASSERT_TRUE(becomes_true([&] {
+    (void)gateway.page("/healthz");
+    return std::chrono::steady_clock::now() - began >= std::chrono::milliseconds(kWaitedMs);
+  }));
   gate.open();
   EXPECT_EQ(first.read_reply().status, 200);
   EXPECT_EQ(second.read_reply().status, 200);
