@@ -26,8 +26,11 @@ namespace {
 
 // Keeps its worker until somebody sets the flag. `sleep` in the kernel, else it
 // computes.
+// Calls nothing while it computes, in a build without optimisation either: a sample that is
+// taken where a function begins has no frame of it yet, and misses who called it.
 [[gnu::noinline]] void hold_until(const std::atomic<bool>& flag, bool sleep) {
-  while (!flag) {
+  static_assert(sizeof flag == sizeof(bool));
+  while (!__atomic_load_n(reinterpret_cast<const bool*>(&flag), __ATOMIC_ACQUIRE)) {
     if (sleep) block_thread(100us);
   }
 }
