@@ -22,7 +22,10 @@ TEST(GatewayHttp2Upstream, StreamsThatItResetsAndConnectionsThatItEndsAreCounted
         continue;
       }
       h2.respond(request->id, "done");
-      if (number == 2) h2.go_away(request->id);
+      if (number != 2) continue;
+      h2.go_away(request->id);
+      h2.linger();
+      return;
     }
   });
   const GatewayProcess gateway(
@@ -35,8 +38,9 @@ TEST(GatewayHttp2Upstream, StreamsThatItResetsAndConnectionsThatItEndsAreCounted
   EXPECT_EQ(counted("resets_total"), 1);
   EXPECT_EQ(counted("goaways_total"), 0);
   EXPECT_EQ(client.ask(get("/u/")).body, "done");
-  EXPECT_TRUE(becomes_true([&] { return counted("goaways_total") == 1; }));
+  // It may be read with the next request's answer only, which then has to come from elsewhere.
   EXPECT_EQ(client.ask(get("/u/")).body, "done");
+  EXPECT_EQ(counted("goaways_total"), 1);
   EXPECT_EQ(upstream.accepted(), 2U) << "no request goes to a connection that takes no more";
   EXPECT_EQ(counted("resets_total"), 1);
   EXPECT_EQ(counted("connections"), 1);
