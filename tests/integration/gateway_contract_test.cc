@@ -7,9 +7,9 @@
 #include <charconv>
 #include <chrono>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tests/integration/gate.h"
@@ -20,7 +20,25 @@ namespace weir::testing {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
+
+// The heads that an upstream was sent, in the order they came.
+class SeenHeads {
+ public:
+  // How many there are then.
+  std::size_t add(std::string head) {
+    const std::lock_guard guard(lock_);
+    heads_.push_back(std::move(head));
+    return heads_.size();
+  }
+  std::vector<std::string> all() const {
+    const std::lock_guard guard(lock_);
+    return heads_;
+  }
+
+ private:
+  mutable std::mutex lock_;
+  std::vector<std::string> heads_;  // guarded by lock_
+};
 
 // The values of a field in a head, in the order they came.
 std::vector<std::string> values_of(std::string_view head, std::string_view name) {
@@ -44,13 +62,11 @@ BoundsFile contract_file(const net::SocketAddress& upstream, const std::string& 
 }
 
 TEST(GatewayContract, EachTryIsToldItsNumberItsTimeWhoAsksAndHowImportantItIs) {
-  std::mutex lock;
-  std::vector<std::string> heads;
+  SeenHeads seen;
   BadUpstream upstream([&](BadUpstream::Peer& peer) {
     for (std::string head; !(head = peer.read_head()).empty();) {
-      const std::lock_guard guard(lock);
-      heads.push_back(head);
-      if (!peer.write(heads.size() == 1 ? "HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n" : ok("done"))) return;
+      const std::size_t number = seen.add(head);
+      if (!peer.write(number == 1 ? "HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n" : ok("done"))) return;
     }
   });
   const GatewayProcess gateway(
@@ -61,6 +77,7 @@ TEST(GatewayContract, EachTryIsToldItsNumberItsTimeWhoAsksAndHowImportantItIs) {
                                    "X-T: acme\r\nX-P: high\r\nX-Tenant: other\r\nX-Importance: critical\r\n"
                                    "X-Attempt: 7\r\nX-Attempt: 8\r\n"));
   EXPECT_EQ(reply.body, "done");
+  const std::vector<std::string> heads = seen.all();
   ASSERT_EQ(heads.size(), 2U);
   for (std::size_t i = 0; i < 2; ++i) {
     EXPECT_THAT(values_of(heads[i], "X-Attempt"), ElementsAre(std::to_string(i + 1)));
@@ -90,14 +107,10 @@ TEST(GatewayContract, AClientsOwnDeadlineIsPassedOnAndKept) {
 TEST(GatewayContract, PatienceCountsFromWhenTheRequestCame) {
   constexpr int kPatienceMs = 5'000, kWaitedMs = 300;
   Gate gate;
-  std::mutex lock;
-  std::vector<std::string> heads;
+  SeenHeads seen;
   BadUpstream upstream([&](BadUpstream::Peer& peer) {
     for (std::string head; !(head = peer.read_head()).empty();) {
-      {
-        const std::lock_guard guard(lock);
-        heads.push_back(head);
-      }
+      seen.add(head);
       if (!gate.wait() || !peer.write(ok("done"))) return;
     }
   });
@@ -116,6 +129,7 @@ TEST(GatewayContract, PatienceCountsFromWhenTheRequestCame) {
   gate.open();
   EXPECT_EQ(first.read_reply().status, 200);
   EXPECT_EQ(second.read_reply().status, 200);
+  const std::vector<std::string> heads = seen.all();
   ASSERT_EQ(heads.size(), 2U);
   EXPECT_THAT(values_of(heads[0], "grpc-timeout"), ElementsAre());
   const std::vector<std::string> told = values_of(heads[1], "grpc-timeout");

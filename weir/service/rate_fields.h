@@ -4,7 +4,7 @@
 //   RateLimit-Policy: "tenant-rate";q=500;w=1      500 in each second
 //   RateLimit: "tenant-rate";r=12;t=3              12 left; all of it again in 3 s
 //
-// Every reply has them: they are written without an allocation or a format for each number.
+// Every reply has them: nothing is formatted, each field is allocated once.
 // Plain values.
 #pragma once
 

@@ -52,15 +52,18 @@ thread_local Shelf<std::unique_ptr<Heads>> all_heads;
 
 [[gnu::noinline]] std::unique_ptr<Heads> take_heads() {
   std::unique_ptr<Heads> heads = all_heads.take();
-  if (heads == nullptr) heads = std::make_unique<Heads>();
+  if (heads == nullptr) {
+    heads = std::make_unique<Heads>();
+    heads->request.clear();  // as one that was given back
+  }
   return heads;
 }
 
 [[gnu::noinline]] void give_back(std::unique_ptr<Heads> heads) {
-  for (Headers* headers : {&heads->request.headers, &heads->reply.headers}) {
-    headers->clear();
-    headers->shrink(kHeadBytesKept);
-  }
+  // The next to take it may refuse, and log, before anything was asked.
+  heads->request.clear();
+  heads->reply.clear();
+  for (Headers* headers : {&heads->request.headers, &heads->reply.headers}) headers->shrink(kHeadBytesKept);
   all_heads.put(std::move(heads));
 }
 

@@ -39,7 +39,7 @@ struct Heads {
   ResponseHead reply;
 };
 
-// With some capacity if one is at hand; what is in them is to be cleared.
+// Cleared, with some capacity if one is at hand.
 std::unique_ptr<Heads> take_heads();
 void give_back(std::unique_ptr<Heads> heads);
 
