@@ -71,6 +71,9 @@ void run(std::span<const std::byte> input) {
     if (stream.linked()) check(stream);
     session.drop(stream, H2Drop::cancelled);
   }
+  // Nothing is said to streams that are gone.
+  streams.clear();
+  (void)session.produce(out, 64 << 10);
 }
 
 }  // namespace

@@ -254,6 +254,7 @@ void H2ClientConnection::flush(std::unique_lock<std::mutex>& guard) {
 
 bool H2ClientConnection::line_up() {
   if (out_sent_ < out_.size()) return true;
+  if (failure_) return false;  // of another task, while this one wrote
   out_.clear();
   out_sent_ = 0;
   const Result<> produced = session_.produce(out_, kWriteMax);

@@ -323,7 +323,9 @@ void H2ClientSession::reset(H2ClientStream& stream, std::uint32_t code) {
 }
 
 void H2ClientSession::fail_all(const Error& error) {
-  streams_.for_each([&error](H2ClientStream& stream) {
+  streams_.for_each([&](H2ClientStream& stream) {
+    // Whose requests it is may be gone when nghttp2 speaks of them next.
+    if (!stream.closed) nghttp2_session_set_stream_user_data(session_, stream.id, nullptr);
     stream.closed = true;
     if (!stream.ended) stream.fail(error);
     stream.changed.set();
