@@ -180,18 +180,20 @@ TEST(GatewayBadBody, ThatFailsUnderAnEarlyAnswerIsTheClientsFailure) {
 // The upstream says something while the client is still sending, and then goes:
 // that is not the client's doing.
 TEST(GatewayBadBody, ThatIsOnItsWayWhenTheUpstreamFailsIsNotBlamed) {
+  static constexpr std::string_view kHalf = "4\r\nhalf\r\n";
   BadUpstream upstream([&](BadUpstream::Peer& peer) {
     peer.read_head();
-    peer.read_bytes(4);
+    peer.read_bytes(kHalf.size());
     peer.write("HTTP/1.1 103 Early Hints\r\n\r\n");
-    peer.read_bytes(4);
+    peer.read_bytes(kHalf.size());
     peer.reset();
   });
   const GatewayProcess gateway({.upstreams = {{"u", upstream.address()}}});
   RawClient client(gateway.address());
-  client.send("POST /u/ HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nhalf");
+  client.send("POST /u/ HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+  client.send(kHalf);
   ASSERT_TRUE(becomes_true([&] { return gateway.bound("upstream:u").in_use == 1; }));
-  client.send("more");
+  client.send(kHalf);
   const Reply reply = client.read_reply();
   EXPECT_EQ(reply.status, 502);
   EXPECT_THAT(reply.body, HasSubstr("\"reason\":\"upstream_reset\""));

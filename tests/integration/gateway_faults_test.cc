@@ -94,6 +94,7 @@ TEST(GatewayFaults, ManyThatSendAByteAtATimeAreToldSoAndOthersDoNotNotice) {
 
 TEST(GatewayFaults, EventsArriveAsTheyAreSent) {
   // A stream of server-sent events: nothing is kept back for more to come.
+  static constexpr std::string_view kMore = "1\r\nx\r\n";
   BadUpstream upstream([](BadUpstream::Peer& peer) {
     if (peer.read_head().empty()) return;
     peer.write("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
@@ -101,22 +102,22 @@ TEST(GatewayFaults, EventsArriveAsTheyAreSent) {
       const std::string event = "data: " + std::to_string(i) + "\n\n";
       peer.write(chunked(event, event.size()).substr(0, event.size() + 5));
       // Only the client's next request of it, which comes once it has the event.
-      if (i < 2 && peer.read_bytes(1).empty()) return;
+      if (i < 2 && peer.read_bytes(kMore.size()).empty()) return;
     }
     peer.write("0\r\n\r\n");
   });
   const GatewayProcess gateway({.upstreams = {{"u", upstream.address()}}});
   RawClient client(gateway.address());
-  client.send("POST /u/ HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n");
+  client.send("POST /u/ HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
   const auto expect_event = [&](int number) {
     const std::string event = "data: " + std::to_string(number) + "\n\n";
     const std::string chunk = "9\r\n" + event + "\r\n";
     EXPECT_EQ(client.read_bytes(chunk.size()), chunk);
   };
-  client.send("x");
+  client.send(kMore);
   EXPECT_EQ(client.read_head().status, 200);
   expect_event(0);
-  client.send("y");
+  client.send(kMore);
   expect_event(1);
 }
 

@@ -7,10 +7,19 @@
 #include "weir/base/check.h"
 #include "weir/core/internal/processor.h"
 #include "weir/core/internal/scheduler.h"
+#include "weir/core/now.h"
 
 namespace weir::core {
 
 using internal::Direction;
+
+namespace {
+
+// No longer than a message takes to the peer of a usual connection and back: what
+// has come meanwhile would have come after a look, too.
+constexpr Duration kQuietKnownFor = 1ms;
+
+}  // namespace
 
 Result<Descriptor> Descriptor::adopt(int fd) { return adopt(fd, internal::Processor::current().index()); }
 
@@ -18,6 +27,7 @@ Result<Descriptor> Descriptor::adopt(int fd, unsigned processor) {
   Runtime& runtime = Runtime::current();
   internal::Scheduler& scheduler = runtime.scheduler();
   Descriptor descriptor(fd, scheduler.io_states().acquire(), runtime);
+  descriptor.state_->seat = static_cast<std::uint16_t>(processor);
   if (Result<> added = scheduler.seat(processor).poller->add(fd, *descriptor.state_); !added) {
     return std::unexpected(added.error());
   }
@@ -51,6 +61,17 @@ Descriptor::Readiness Descriptor::writable(Context& context, TimePoint deadline)
 void Descriptor::assume_readable() {
   const std::lock_guard guard(state_->lock);
   state_->ready[static_cast<std::size_t>(Direction::read)] = true;
+}
+
+std::uint64_t Descriptor::quiet_mark() const {
+  return runtime_->scheduler().seat(state_->seat).poller->rounds().begun();
+}
+
+bool Descriptor::quiet_since(std::uint64_t mark) const {
+  const internal::PollRounds& rounds = runtime_->scheduler().seat(state_->seat).poller->rounds();
+  if (rounds.whole() <= mark || now() - rounds.whole_at() > kQuietKnownFor) return false;
+  const std::lock_guard guard(state_->lock);
+  return !state_->ready[static_cast<std::size_t>(Direction::read)] && !state_->hung_up;
 }
 
 void Descriptor::cancel_on_hang_up(Context* context) {

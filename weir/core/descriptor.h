@@ -53,6 +53,12 @@ class Descriptor {
   // and no event will tell of it.
   void assume_readable();
 
+  // For quiet_since(): a mark of now, after a read that left nothing.
+  std::uint64_t quiet_mark() const;
+  // True: nothing had come since the mark when its poller last looked, and that was
+  // moments ago. It asks no kernel. False: something may have.
+  bool quiet_since(std::uint64_t mark) const;
+
   // Cancels `context` when the peer hangs up (also when it closes only its
   // sending side), or at once if it has; null: no longer. The context must
   // outlive this setting.

@@ -245,5 +245,53 @@ TEST_F(DescriptorTest, WhatEpollCannotWatchIsRefusedAndClosed) {
   });
 }
 
+TEST_F(DescriptorTest, IsKnownToBeQuietOnceItsPollerHasLooked) {
+  run([&](Scope& root) -> task<> {
+    auto [near, far] = connect();
+    co_await forget_readiness(root.context(), near);
+    const std::uint64_t mark = near.quiet_mark();
+    EXPECT_FALSE(near.quiet_since(mark)) << "nobody has looked yet";
+    co_await let_events_arrive();
+    EXPECT_TRUE(near.quiet_since(mark));
+    EXPECT_FALSE(near.quiet_since(near.quiet_mark()));
+  });
+}
+
+TEST_F(DescriptorTest, IsNotQuietOnceSomethingHasCome) {
+  run([&](Scope&) -> task<> {
+    auto [near, far] = connect();
+    const std::uint64_t mark = near.quiet_mark();
+    send(far);
+    co_await let_events_arrive();
+    EXPECT_FALSE(near.quiet_since(mark));
+  });
+}
+
+TEST_F(DescriptorTest, IsNotQuietOnceItsPeerHasGone) {
+  run([&](Scope& root) -> task<> {
+    auto [near, far] = connect();
+    const std::uint64_t mark = near.quiet_mark();
+    far.close();
+    co_await let_events_arrive();
+    EXPECT_EQ(try_receive(near), std::nullopt);
+    EXPECT_TRUE(co_await near.readable(root.context()));
+    EXPECT_FALSE(near.quiet_since(mark)) << "also after the end was read";
+  });
+}
+
+TEST_F(DescriptorTest, IsNotTakenForQuietByALookOfLongAgo) {
+  run([&](Scope& root) -> task<> {
+    auto [near, far] = connect();
+    co_await forget_readiness(root.context(), near);
+    const std::uint64_t mark = near.quiet_mark();
+    co_await let_events_arrive();
+    EXPECT_TRUE(near.quiet_since(mark));
+    clock_.advance(10ms);
+    EXPECT_FALSE(near.quiet_since(mark)) << "something may have come";
+    co_await let_events_arrive();
+    EXPECT_TRUE(near.quiet_since(mark)) << "it has looked again";
+  });
+}
+
 }  // namespace
 }  // namespace weir::core

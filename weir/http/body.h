@@ -36,6 +36,18 @@ class BodySource {
   // Cancellation: no byte is lost; the next call goes on from here.
   virtual core::task<Result<std::span<const std::byte>>> next(core::Context& context) = 0;
 
+  // Waits, before the first next(), until as much of it is at hand as its
+  // connection holds by itself (kGatheredMax), or all: so that what is scarce is
+  // taken only when there is something to do with it, and who sends slowly holds
+  // none of it. Only of a body whose length is known, because with another the
+  // sender may itself be waiting for an answer to what it has sent; and of none that
+  // its sender wants to be asked for, which next() does.
+  // Errors and cancellation: as next(), and nothing is lost.
+  static constexpr std::size_t kGatheredMax = 16 << 10;
+  virtual core::task<Result<>> gather(core::Context&) { co_return Result<>(); }
+  // There is nothing to gather, or no more.
+  virtual bool gathered() const { return true; }
+
   // What Content-Length announced; 0 when there is no body; nullopt when only
   // the end will tell.
   virtual std::optional<std::uint64_t> length() const = 0;

@@ -12,7 +12,7 @@ namespace weir::http {
 namespace {
 
 // How far to look, from the youngest, for a connection of one's own processor.
-constexpr std::size_t kOwnSearchMax = 8;
+constexpr std::size_t kOwnSearchMax = 32;
 
 }  // namespace
 
@@ -100,9 +100,12 @@ ConnectionPool::Owned ConnectionPool::take_idle() {
   if (idle_.empty()) return nullptr;
   const auto youngest = idle_.rbegin();
   const auto search_end = youngest + static_cast<std::ptrdiff_t>(std::min(idle_.size(), kOwnSearchMax));
-  const auto own = std::find_if(youngest, search_end,
-                                [processor](const Owned& idle) { return idle->processor() == processor; });
-  const auto chosen = own != search_end ? own : youngest;
+  const auto is_own = [processor](const Owned& idle) { return idle->processor() == processor; };
+  auto chosen = std::find_if(youngest, search_end, is_own);
+  const auto known = std::find_if(chosen, search_end,
+                                  [&](const Owned& idle) { return is_own(idle) && idle->is_known_quiet(); });
+  if (known != search_end) chosen = known;
+  if (chosen == search_end) chosen = youngest;
   Owned connection = std::move(*chosen);
   idle_.erase(std::next(chosen).base());
   ++in_use_;

@@ -114,6 +114,14 @@ class Socket {
   // by itself is nothing.
   // Errors: disconnected; the socket then does not report it again.
   Result<bool> is_quiet() const;
+  // The same without a system call, of a connection that became idle at `mark`: true
+  // where its poller has looked since, moments ago. False: who knows, ask is_quiet().
+  using QuietMark = std::optional<std::uint64_t>;
+  bool is_quiet_since(QuietMark mark) const { return mark && descriptor_.quiet_since(*mark); }
+  // Of now. nullopt: it would never be known (TLS, or there may be more to read).
+  QuietMark quiet_mark() const {
+    return drained_ && tls_ == nullptr ? QuietMark(descriptor_.quiet_mark()) : std::nullopt;
+  }
 
   // Waits until try_read (try_write) is worth another try.
   core::Descriptor::Readiness readable(core::Context& context, TimePoint deadline = kNever) {

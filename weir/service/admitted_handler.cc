@@ -7,6 +7,8 @@
 namespace weir::service {
 
 core::task<void> AdmittedHandler::handle(http::Exchange& exchange) {
+  http::BodySource& body = exchange.body();
+  if (!body.gathered() && !co_await body.gather(exchange.context())) co_return;  // the server answers
   Result<admission::Admitted> admitted = co_await admission_.ask(exchange.context(), exchange.request());
   if (!admitted) {
     if (exchange.context().cancelled()) co_return;  // nobody is there to be answered

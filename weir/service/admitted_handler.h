@@ -1,5 +1,6 @@
 // Asks for the admission decision before a handler: what is refused never gets there,
-// and its body is not read.
+// and its body is read no further than was gathered before (http::BodySource), so that
+// who sends slowly takes nobody's place meanwhile.
 #pragma once
 
 #include "weir/http/server.h"

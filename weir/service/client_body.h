@@ -42,20 +42,27 @@ class ClientBody final : public http::BodySource {
   core::task<Result<std::span<const std::byte>>> next(core::Context& context) override {
     begun_ = true;
     auto piece = co_await inner_.next(context);
-    // A wait that was given up, because the call's time is up or the upstream
-    // says something meanwhile, is not the client's doing.
-    if (!piece && piece.error().kind != ErrorKind::deadline && piece.error().kind != ErrorKind::cancelled) {
-      failed_ = true;
-    }
+    if (!piece) note(piece.error());
     if (piece && copy_) add(*piece);
     co_return piece;
   }
+  core::task<Result<>> gather(core::Context& context) override {
+    Result<> gathered = co_await inner_.gather(context);
+    if (!gathered) note(gathered.error());
+    co_return gathered;
+  }
+  bool gathered() const override { return inner_.gathered(); }
   std::optional<std::uint64_t> length() const override { return inner_.length(); }
   const http::Headers* trailers() const override { return inner_.trailers(); }
 
   bool failed() const { return failed_; }
 
  private:
+  // A wait that was given up, because the call's time is up or the upstream says
+  // something meanwhile, is not the client's doing.
+  void note(const Error& error) {
+    failed_ |= error.kind != ErrorKind::deadline && error.kind != ErrorKind::cancelled;
+  }
   void add(std::span<const std::byte> piece) {
     if (copy_->size() + piece.size() > bytes_max_) return copy_.reset();
     // At once: growing by doubling it would take more than it is to have.

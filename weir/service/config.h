@@ -204,6 +204,12 @@ struct ServerConfig {
   Bytes body_bytes = mebibytes(1);
   // From the first byte of a request to the end of its headers; longer: 408.
   Duration header_timeout = 10s;
+  // What a body may keep the server waiting in all, beside what its bytes take at
+  // `body_rate` a second; slower: 408.
+  Duration body_grace = 10s;
+  Bytes body_rate = kibibytes(1);  // 0: the grace is all there is
+  // A client that takes no byte of its reply for so long is cut off.
+  Duration write_timeout = 30s;
   // How long a connection stays open between requests.
   Duration idle_timeout = 60s;
   // Whose word on where a request comes from is taken: peers in these networks. What

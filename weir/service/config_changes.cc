@@ -409,6 +409,9 @@ void Comparison::server(const ServerConfig& from, const ServerConfig& to) {
   value("server.target_bytes", from.target_bytes, to.target_bytes, Moves::no);
   value("server.body_bytes", from.body_bytes, to.body_bytes, Moves::no);
   value("server.header_timeout", from.header_timeout, to.header_timeout, Moves::no);
+  value("server.body_grace", from.body_grace, to.body_grace, Moves::no);
+  value("server.body_rate", from.body_rate, to.body_rate, Moves::no);
+  value("server.write_timeout", from.write_timeout, to.write_timeout, Moves::no);
   value("server.idle_timeout", from.idle_timeout, to.idle_timeout, Moves::no);
   value("server.trusted", from.trusted, to.trusted, Moves::no);
   value("server.client_field", from.client_field, to.client_field, Moves::no);

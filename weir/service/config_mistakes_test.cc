@@ -266,7 +266,8 @@ TEST(ConfigMistakes, NumbersDurationsAndSizes) {
        {"9:25: error: server.header_bytes must be a number of bytes, is \"32kb\"; did you mean 32KB?",
         "9:42: error: unknown key \"000\" in server; known here: connections, header_bytes, headers, "
         "target_bytes, "
-        "body_bytes, header_timeout, idle_timeout, trusted, client_field, proxy_protocol, http2, "
+        "body_bytes, header_timeout, body_grace, body_rate, write_timeout, idle_timeout, trusted, "
+        "client_field, proxy_protocol, http2, "
         "rate_fields, websockets, "
         "websocket_idle"}},
       {"because: b }\n  tenant",

@@ -86,6 +86,9 @@ server:
   target_bytes: 64
   body_bytes: 0
   header_timeout: 1ms
+  body_grace: 2ms
+  body_rate: 3
+  write_timeout: 4ms
   idle_timeout: 1h
 drain: { deadline: 0, readiness_delay: 5m }
 )");
@@ -110,7 +113,8 @@ drain: { deadline: 0, readiness_delay: 5m }
                                                  .because = "z"}));
   EXPECT_EQ(config.routes,
             (std::vector<RouteConfig>{{.match = "/", .upstream = "a"}, {.match = "/b", .upstream = "b"}}));
-  EXPECT_EQ(config.server, (ServerConfig{7, kibibytes(1), 1, Bytes{64}, Bytes{0}, 1ms, 1h}));
+  EXPECT_EQ(config.server,
+            (ServerConfig{7, kibibytes(1), 1, Bytes{64}, Bytes{0}, 1ms, 2ms, Bytes{3}, 4ms, 1h}));
   EXPECT_EQ(config.drain, (DrainConfig{0s, 5min}));
 }
 

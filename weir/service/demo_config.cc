@@ -48,6 +48,9 @@ server:
   target_bytes: 8KiB
   body_bytes: 1MiB
   header_timeout: 10s
+  body_grace: 10s
+  body_rate: 1KiB
+  write_timeout: 30s
   idle_timeout: 1m
 
 # After SIGTERM: how long what is in flight may take.

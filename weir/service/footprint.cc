@@ -18,7 +18,7 @@ constexpr Bytes kIdleConnection = kibibytes(4);
 constexpr Bytes kRequestFrames = kibibytes(12);
 constexpr Bytes kQueuedFrames = kibibytes(4);
 constexpr Bytes kUpstreamFrames = kibibytes(4);
-// What a reply's body is read into, and handed on from.
+// What a body is read into, and handed on from.
 constexpr Bytes kReadBuffer = kibibytes(16);
 // TLS (docs/design/tls.md): what stays while a connection is idle, and a record each
 // to read, to write, and that the kernel did not take.
@@ -42,7 +42,8 @@ Bytes own_head_bytes(const ServerConfig& config) {
 }  // namespace
 
 Bytes connection_bytes(const ServerConfig& config) {
-  const Bytes window = config.http2.enabled ? config.http2.connection_window : Bytes{};
+  // What of a body is gathered before the request asks for a place, at least.
+  const Bytes window = config.http2.enabled ? config.http2.connection_window : kReadBuffer;
   return Bytes{kIdleConnection.count + head_bytes(config).count + window.count};
 }
 

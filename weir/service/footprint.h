@@ -13,8 +13,8 @@
 
 namespace weir::service {
 
-// An open connection of a client's: the socket and its frames, the buffer and the
-// fields of the largest head, the head that is being written; with HTTP/2 its window.
+// An open connection of a client's: the socket and its frames, the fields of the
+// largest head, the head that is being written, the buffer; with HTTP/2 its window.
 Bytes connection_bytes(const ServerConfig& config);
 // The same where there may be TLS on it.
 Bytes connection_bytes(const GatewayConfig& config);

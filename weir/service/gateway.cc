@@ -140,7 +140,13 @@ core::task<void> Gateway::handle(http::Exchange& exchange) {
   const Serving serving{exchange, start, std::move(table), *route, upstream, upstream.targets().current(),
                         body,     held};
   Refused refused;
-  const Outcome outcome = co_await serve(serving, refused);
+  // Who sends slowly takes nobody's place meanwhile.
+  Outcome outcome = Outcome::request_body_failed;  // the server answers
+  if (body.gathered() || co_await body.gather(exchange.context())) {
+    outcome = co_await serve(serving, refused);
+  } else if (!body.failed()) {
+    outcome = Outcome::client_gone;
+  }
   const Duration took = core::now() - start;
   upstream.stats().count(outcome, took);
   log(exchange, upstream.config().name, outcome, took, refused.upstream_took);

@@ -10,6 +10,9 @@ http::Server::Options server_options(const GatewayConfig& all) {
                      .target = config.target_bytes,
                      .body = config.body_bytes};
   options.header_timeout = config.header_timeout;
+  options.body_grace = config.body_grace;
+  options.body_bytes_per_s_min = config.body_rate.count;
+  options.write_timeout = config.write_timeout;
   options.idle_timeout = config.idle_timeout;
   options.proxy_from = config.proxy_protocol;
   options.http2.streams_max = config.http2.enabled ? config.http2.max_streams : 0;

@@ -46,6 +46,7 @@ class EpollPoller final : public Poller {
 
   std::size_t poll(TimePoint now, TimePoint deadline) override {
     std::array<epoll_event, kBatch> events;
+    rounds_.begin();
     const int count = wait(events, now, deadline);
     std::size_t delivered = 0;
     for (int i = 0; i < count; ++i) {
@@ -61,6 +62,7 @@ class EpollPoller final : public Poller {
                      (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
       ++delivered;
     }
+    if (count >= 0 && count < kBatch) rounds_.end_whole(now);
     return delivered;
   }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 
@@ -25,7 +26,8 @@ enum class Direction : std::uint8_t { read, write };
 struct IoState {
   Lock lock;  // guards all below
   std::uint16_t generation = 0;
-  bool hung_up = false;  // the peer has closed its end, or both
+  std::uint16_t seat = 0;  // whose poller reports its events
+  bool hung_up = false;    // the peer has closed its end, or both
   std::array<bool, 2> ready{};
   std::array<Parking*, 2> waiter{};
   Context* cancel_on_hang_up = nullptr;
@@ -52,6 +54,28 @@ class IoStatePool {
   std::unique_ptr<Block> blocks_;
 };
 
+// A poller's looks at the kernel, numbered: what came before a look began and nobody
+// was told of after it has not come at all. Written by who polls; any thread reads.
+class PollRounds {
+ public:
+  // acquire and release: who reads that a look is over sees what it delivered.
+  std::uint64_t begun() const { return begun_.load(std::memory_order_acquire); }
+  // The last that told all there was, and when it began.
+  std::uint64_t whole() const { return whole_.load(std::memory_order_acquire); }
+  TimePoint whole_at() const { return TimePoint(Duration(whole_at_.load(std::memory_order_relaxed))); }
+
+  void begin() { begun_.store(begun_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
+  void end_whole(TimePoint at) {
+    whole_at_.store(at.time_since_epoch().count(), std::memory_order_relaxed);
+    whole_.store(begun_.load(std::memory_order_relaxed), std::memory_order_release);
+  }
+
+ private:
+  std::atomic<std::uint64_t> begun_{0};
+  std::atomic<std::uint64_t> whole_{0};
+  std::atomic<Duration::rep> whole_at_{0};
+};
+
 class Poller {
  public:
   virtual ~Poller() = default;
@@ -62,6 +86,11 @@ class Poller {
   virtual std::size_t poll(TimePoint now, TimePoint deadline) = 0;
   // Ends a poll() that waits, or the next one. Any thread.
   virtual void notify() = 0;
+
+  const PollRounds& rounds() const { return rounds_; }
+
+ protected:
+  PollRounds rounds_;
 };
 
 // WEIR_CHECKs that the descriptors it needs itself can be had.

@@ -239,6 +239,7 @@ std::optional<CloseCause> ClientConnection::settle() {
 void ClientConnection::mark_idle(TimePoint now) {
   stage_ = Stage::idle;
   idle_since_ = now;
+  idle_mark_ = socket_.quiet_mark();
   release();
   sender_.trim();
   head_.clear();

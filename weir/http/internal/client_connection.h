@@ -64,7 +64,9 @@ class ClientConnection final : public BodySource {
   // The pool's notes.
   void mark_idle(TimePoint now);
   void mark_reused() { reused_ = true; }
-  bool is_quiet() const { return socket_.is_quiet().value_or(false); }
+  // Without a system call; false: who knows.
+  bool is_known_quiet() const { return socket_.is_quiet_since(idle_mark_); }
+  bool is_quiet() const { return is_known_quiet() || socket_.is_quiet().value_or(false); }
   const net::SocketAddress& upstream() const { return socket_.peer(); }
   TimePoint opened() const { return opened_; }
   TimePoint idle_since() const { return idle_since_; }
@@ -95,6 +97,7 @@ class ClientConnection final : public BodySource {
   const TimePoint opened_;
   const unsigned processor_;
   TimePoint idle_since_;
+  net::Socket::QuietMark idle_mark_;
   bool reused_ = false;
 
   RequestSender sender_;

@@ -1,5 +1,6 @@
 #include "weir/http/internal/h2_body.h"
 
+#include <algorithm>
 #include <mutex>
 
 #include "weir/core/now.h"
@@ -119,7 +120,8 @@ std::optional<Result<H2Body::Piece>> H2Body::take_locked() {
   return std::nullopt;
 }
 
-TimePoint H2Body::deadline_locked(TimePoint now) const {
+TimePoint H2Body::expect_locked(TimePoint now) {
+  arrival_.reset();
   const Server::Options& options = link_.service.options;
   const std::uint64_t rate = options.body_bytes_per_s_min;
   const auto earned = std::chrono::seconds(rate == 0 ? 0 : received_ / rate);
@@ -134,19 +136,52 @@ core::task<Result<std::span<const std::byte>>> H2Body::next(core::Context& conte
       const std::lock_guard guard(link_.mutex);
       if (std::optional<Result<Piece>> taken = take_locked()) co_return *taken;
       if (continue_due_) send_continue_locked();
-      arrival_.reset();
-      deadline = deadline_locked(began);
+      deadline = expect_locked(began);
     }
-    const Result<> arrived = co_await arrival_.wait(context, deadline);
-    const std::lock_guard guard(link_.mutex);
-    waited_ += core::now() - began;
-    if (arrived) continue;
-    // The caller's own deadline may pass without harm to the body.
-    if (arrived.error().kind != ErrorKind::deadline || deadline >= context.deadline()) {
-      co_return std::unexpected(arrived.error());
+    if (Result<> waited = co_await wait(context, began, deadline); !waited)
+      co_return std::unexpected(waited.error());
+  }
+}
+
+// Good where the body itself is too slow: it has failed then.
+core::task<Result<>> H2Body::wait(core::Context& context, TimePoint began, TimePoint deadline) {
+  const Result<> arrived = co_await arrival_.wait(context, deadline);
+  const std::lock_guard guard(link_.mutex);
+  waited_ += core::now() - began;
+  if (arrived) co_return arrived;
+  // The caller's own deadline may pass without harm to the body.
+  if (arrived.error().kind != ErrorKind::deadline || deadline >= context.deadline()) co_return arrived;
+  refuse(Refusal::body_timeout,
+         {.kind = ErrorKind::disconnected, .reason = Reason::timed_out, .where = "request body"});
+  co_return Result<>();
+}
+
+bool H2Body::gathered_locked() const {
+  if (complete_ || failure_ || continue_due_ || length_.kind != BodyLength::Kind::known) return true;
+  // Others may be gathering too, and what they have together fits into the window of
+  // the connection: else all would wait for bytes that it keeps out.
+  const auto& http2 = link_.service.options.http2;
+  const std::uint64_t share = http2.connection_window.count / http2.streams_max;
+  return arrived_.size() >=
+         std::min<std::uint64_t>({length_.bytes, kGatheredMax, http2.stream_window.count, share});
+}
+
+bool H2Body::gathered() const {
+  const std::lock_guard guard(link_.mutex);
+  return gathered_locked();
+}
+
+core::task<Result<>> H2Body::gather(core::Context& context) {
+  for (;;) {
+    const TimePoint began = core::now();
+    TimePoint deadline;
+    {
+      const std::lock_guard guard(link_.mutex);
+      if (failure_) co_return std::unexpected(*failure_);
+      if (gathered_locked()) co_return Result<>();
+      deadline = expect_locked(began);
     }
-    refuse(Refusal::body_timeout,
-           {.kind = ErrorKind::disconnected, .reason = Reason::timed_out, .where = "request body"});
+    if (Result<> waited = co_await wait(context, began, deadline); !waited) co_return waited;
   }
 }
 

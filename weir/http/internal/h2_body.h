@@ -43,6 +43,8 @@ class H2Body final : public BodySource {
   bool failed() const { return failure_.has_value(); }
 
   core::task<Result<std::span<const std::byte>>> next(core::Context& context) override;
+  core::task<Result<>> gather(core::Context& context) override;
+  bool gathered() const override;
   std::optional<std::uint64_t> length() const override;
   const Headers* trailers() const override;
 
@@ -53,7 +55,10 @@ class H2Body final : public BodySource {
   std::optional<Result<Piece>> take_locked();
   void give_back_locked();
   void send_continue_locked();
-  TimePoint deadline_locked(TimePoint now) const;
+  bool gathered_locked() const;
+  // Makes ready for wait(), which is called without the mutex: until when.
+  TimePoint expect_locked(TimePoint now);
+  core::task<Result<>> wait(core::Context& context, TimePoint began, TimePoint deadline);
 
   H2Link& link_;
   core::Event arrival_;

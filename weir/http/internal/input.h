@@ -31,8 +31,8 @@ class Input {
   // Nothing that was sent so far is left, here or in the kernel.
   bool is_drained() const { return unread_.empty() && !may_have_more_; }
 
-  // Does not wait. Nothing may be unread; what was consumed is overwritten.
-  // Errors: disconnected.
+  // Does not wait. What comes is put behind what is unread, of which there is less
+  // than kReadBytes; what was consumed is overwritten. Errors: disconnected.
   Result<Got> read();
 
   // Gives the buffer back unless something is unread.

@@ -1,5 +1,7 @@
 #include "weir/http/internal/request_body.h"
 
+#include <algorithm>
+
 #include "weir/base/check.h"
 #include "weir/core/now.h"
 
@@ -62,17 +64,25 @@ core::task<Result<std::span<const std::byte>>> RequestBody::next(core::Context& 
       case Parser::Event::head: WEIR_CHECK(false, "a head within a body");
       case Parser::Event::need_more: break;
     }
-    if (Result<> more = co_await receive(context); !more) co_return std::unexpected(more.error());
+    if (Result<> more = co_await receive(context, 1); !more) co_return std::unexpected(more.error());
   }
 }
 
-// Until there is something unread.
-core::task<Result<>> RequestBody::receive(core::Context& context) {
-  for (;;) {
+std::size_t RequestBody::to_gather() const {
+  if (complete_ || failure_ || continue_due_ || length_.kind != BodyLength::Kind::known) return 0;
+  return static_cast<std::size_t>(std::min<std::uint64_t>(length_.bytes - received_, kGatheredMax));
+}
+
+core::task<Result<>> RequestBody::gather(core::Context& context) {
+  if (failure_) co_return std::unexpected(*failure_);
+  co_return co_await receive(context, to_gather());
+}
+
+core::task<Result<>> RequestBody::receive(core::Context& context, std::size_t bytes) {
+  while (input_.unread().size() < bytes) {
     if (input_.may_have_more()) {
       const Result<Input::Got> got = input_.read();
       if (!got) co_return fail_for_good(got.error());
-      if (*got == Input::Got::bytes) co_return Result<>{};
       if (*got == Input::Got::end) {
         parser_.finish();
         co_return refuse(Refusal::truncated);
@@ -84,8 +94,8 @@ core::task<Result<>> RequestBody::receive(core::Context& context) {
       if (Result<> sent = co_await output_.send(); !sent) co_return fail_for_good(sent.error());
     }
     input_.release();
-    const auto earned =
-        std::chrono::seconds(pace_.bytes_per_s_min == 0 ? 0 : received_ / pace_.bytes_per_s_min);
+    const std::uint64_t came = received_ + input_.unread().size();
+    const auto earned = std::chrono::seconds(pace_.bytes_per_s_min == 0 ? 0 : came / pace_.bytes_per_s_min);
     const TimePoint began = core::now();
     const TimePoint deadline = saturating_add(began, pace_.grace + earned - waited_);
     const Result<> ready = co_await socket_.readable(context, deadline);
@@ -99,6 +109,7 @@ core::task<Result<>> RequestBody::receive(core::Context& context) {
     if (too_slow) co_return refuse(Refusal::body_timeout);
     co_return ready;
   }
+  co_return Result<>{};
 }
 
 std::unexpected<Error> RequestBody::fail_for_good(const Error& error) {

@@ -44,6 +44,8 @@ class RequestBody final : public BodySource {
   void stop_continue() { continue_due_ = false; }
 
   core::task<Result<std::span<const std::byte>>> next(core::Context& context) override;
+  core::task<Result<>> gather(core::Context& context) override;
+  bool gathered() const override { return input_.unread().size() >= to_gather(); }
   std::optional<std::uint64_t> length() const override;
   const Headers* trailers() const override;
 
@@ -61,7 +63,9 @@ class RequestBody final : public BodySource {
  private:
   using Piece = std::span<const std::byte>;
 
-  core::task<Result<>> receive(core::Context& context);
+  std::size_t to_gather() const;
+  // Until so many bytes are unread.
+  core::task<Result<>> receive(core::Context& context, std::size_t bytes);
   std::unexpected<Error> fail_for_good(const Error& error);
   std::unexpected<Error> refuse(Refusal refusal);
 

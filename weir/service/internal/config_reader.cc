@@ -182,6 +182,9 @@ void Reader::read_server(const Section& section) {
   section.read("target_bytes", config.target_bytes);
   section.read("body_bytes", config.body_bytes);
   section.read("header_timeout", config.header_timeout);
+  section.read("body_grace", config.body_grace);
+  section.read("body_rate", config.body_rate);
+  section.read("write_timeout", config.write_timeout);
   section.read("idle_timeout", config.idle_timeout);
   read_edge(section, config, findings_);
 }

@@ -17,7 +17,8 @@ constexpr std::uint64_t kMillion = 1'000'000;
 constexpr std::string_view kRefusesAll = "0 would refuse every request";
 constexpr std::string_view kEndsAll = "0 would end every one at once";
 
-constexpr std::array kKeys{
+// No std::array: of so many it is nested deeper than compilers go.
+constexpr KeySpec kKeys[] = {
     KeySpec{"service", text, true, 1, 63, "shop-edge"},
     KeySpec{"listen", text, false, 1, 300, "127.0.0.1:8080"},
     KeySpec{"admin", text, false, 1, 300, "127.0.0.1:9090"},
@@ -282,6 +283,9 @@ constexpr std::array kKeys{
     KeySpec{"server.target_bytes", bytes, false, 64, 64 * kKiB, "8KiB", kRefusesAll},
     KeySpec{"server.body_bytes", bytes, false, 0, kTiB, "1MiB"},
     KeySpec{"server.header_timeout", duration, false, kMs, kHour, "10s", kEndsAll},
+    KeySpec{"server.body_grace", duration, false, kMs, kHour, "10s", kEndsAll},
+    KeySpec{"server.body_rate", bytes, false, 0, 1024 * kMiB, "1KiB"},
+    KeySpec{"server.write_timeout", duration, false, kMs, kHour, "30s", kEndsAll},
     KeySpec{"server.idle_timeout", duration, false, kMs, kHour, "1m", kEndsAll},
 
     KeySpec{"server.trusted", texts, false, 1, 64, "[10.0.0.0/8]"},
