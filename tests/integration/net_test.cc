@@ -258,6 +258,37 @@ TEST(Socket, ItIsNotDelayedAndNotInherited) {
   }));
 }
 
+// Of `socket`, until the kernel takes no more.
+std::size_t fill(Socket& socket) {
+  const std::string large(1 << 20, 'x');
+  std::size_t taken = 0;
+  for (;;) {
+    const auto sent = socket.try_write(bytes_of(large));
+    EXPECT_TRUE(sent);
+    if (!sent || !sent->has_value()) return taken;
+    taken += **sent;
+  }
+}
+
+TEST(Listener, ForAPeerThatTakesNothingTheKernelHoldsLittleUntilItIsToldOtherwise) {
+  static constexpr std::size_t kLittle = 1 << 20;
+  EXPECT_TRUE(run([](Scope& root) -> task<> {
+    Context& context = root.context();
+    Result<Listener> listener = Listener::open(kLoopback, {});
+    Result<Socket> far = co_await Socket::connect(context, listener->local());
+    Result<Socket> near = co_await listener->accept(context);
+    if (!far || !near) {
+      ADD_FAILURE();
+      co_return;
+    }
+    EXPECT_LT(fill(*near), kLittle);
+    near->hold_more();
+    EXPECT_GT(fill(*near), 0u);
+    // As it is for who has connected.
+    EXPECT_GT(fill(*far), kLittle);
+  }));
+}
+
 TEST(Listener, APortThatIsTakenIsRefusedAlsoToThoseWhoWouldShareIt) {
   EXPECT_TRUE(run([](Scope&) -> task<> {
     const Result<std::vector<Listener>> ours = net::open_on_every_processor(kLoopback);

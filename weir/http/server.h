@@ -95,8 +95,10 @@ class Server {
     // below any working network. 0: the grace is all there is.
     Duration body_grace = 10s;
     std::uint64_t body_bytes_per_s_min = 1024;
-    // A reply of which the client takes no byte for so long is cut off. Well
-    // above the time TCP needs to recover from loss. 0: at the first wait.
+    // A reply of which the client takes no byte for so long is cut off, and so is one
+    // that was waited for in all beyond this and what its bytes take at
+    // `body_bytes_per_s_min`. Well above the time TCP needs to recover from loss. 0: at
+    // the first wait.
     Duration write_timeout = 30s;
     // After a reply that ends a connection on which more may be arriving, what
     // arrives is read and thrown away for so long, or up to `discard_max`:

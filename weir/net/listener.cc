@@ -43,16 +43,23 @@ Failure classify(int code) {
   }
 }
 
-bool switch_on(int fd, int level, int option) {
-  const int on = 1;
-  return setsockopt(fd, level, option, &on, sizeof on) == 0;
+// What the kernel holds for a peer beyond what it has sent it, until the peer is known
+// to take it (Socket::hold_more). By itself it holds up to 4 MiB (net.ipv4.tcp_wmem) for
+// one that takes nothing, and some hundreds of such peers bring the connections of the
+// whole machine to a halt (net.ipv4.tcp_mem).
+constexpr int kUnsentMax = 256 << 10;
+
+bool set(int fd, int level, int option, int value) {
+  return setsockopt(fd, level, option, &value, sizeof value) == 0;
 }
+bool switch_on(int fd, int level, int option) { return set(fd, level, option, 1); }
 
 // False: see errno.
 bool bind_and_listen(int fd, const SocketAddress& address, const Listener::Options& options) {
   using Sharing = Listener::Sharing;
-  // Connections inherit it, which saves a call for each.
+  // Connections inherit these, which saves calls for each.
   if (!switch_on(fd, IPPROTO_TCP, TCP_NODELAY)) return false;
+  if (!set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, kUnsentMax)) return false;
   // Connections of an earlier run that linger do not keep the port from us.
   if (!switch_on(fd, SOL_SOCKET, SO_REUSEADDR)) return false;
   // "[::]" is not IPv4 as well, whatever the machine's setting.

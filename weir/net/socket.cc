@@ -181,6 +181,11 @@ core::task<Result<>> Socket::write_all(core::Context& context, std::span<const C
   co_return {};
 }
 
+void Socket::hold_more() {
+  const int unlimited = -1;
+  setsockopt(descriptor_.fd(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unlimited, sizeof unlimited);
+}
+
 void Socket::shutdown_write() {
   if (tls_ != nullptr) tls_->say_good_bye();
   ::shutdown(descriptor_.fd(), SHUT_WR);

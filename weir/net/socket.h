@@ -123,6 +123,11 @@ class Socket {
     return drained_ && tls_ == nullptr ? QuietMark(descriptor_.quiet_mark()) : std::nullopt;
   }
 
+  // The peer takes what it is sent: from now on the kernel holds as much for it as it
+  // does by itself, of an accepted connection too (listener.cc). It saves calls where much
+  // is sent at once.
+  void hold_more();
+
   // Waits until try_read (try_write) is worth another try.
   core::Descriptor::Readiness readable(core::Context& context, TimePoint deadline = kNever) {
     drained_ = false;

@@ -208,7 +208,8 @@ struct ServerConfig {
   // `body_rate` a second; slower: 408.
   Duration body_grace = 10s;
   Bytes body_rate = kibibytes(1);  // 0: the grace is all there is
-  // A client that takes no byte of its reply for so long is cut off.
+  // A client that takes no byte of its reply for so long is cut off, and one that was
+  // waited for beyond it and what its bytes take at `body_rate`.
   Duration write_timeout = 30s;
   // How long a connection stays open between requests.
   Duration idle_timeout = 60s;

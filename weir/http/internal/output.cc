@@ -8,6 +8,13 @@
 #include "weir/http/internal/buffers.h"
 
 namespace weir::http::internal {
+namespace {
+
+// A peer takes what it is sent when so much has gone: nearly all of it is beyond what
+// the kernel held for it meanwhile.
+constexpr std::uint64_t kTakesFrom = 1 << 20;
+
+}  // namespace
 
 std::string& Output::held() {
   if (held_.capacity() <= std::string().capacity()) held_ = take_text();
@@ -19,6 +26,7 @@ void Output::release() {
 }
 
 bool Output::advance(Parts& parts, std::size_t bytes) {
+  taken_ += bytes;
   for (net::ConstBuffer& part : parts) {
     const std::size_t taken = std::min(bytes, part.size());
     part = part.subspan(taken);
@@ -44,9 +52,18 @@ Sending Output::send(net::ConstBuffer first, net::ConstBuffer second) {
 }
 
 core::task<Result<>> Output::room() {
-  const TimePoint deadline = saturating_add(core::now(), progress_timeout_);
-  const Result<> ready = co_await socket_.writable(shard_.serving, deadline);
-  if (ready) co_return ready;
+  const TimePoint began = core::now();
+  Duration patience = pace_.patience;
+  if (pace_.bytes_per_s_min > 0) {
+    const auto earned = std::chrono::seconds(taken_ / pace_.bytes_per_s_min);
+    patience = std::min(patience, pace_.patience + earned - waited_);
+  }
+  const Result<> ready = co_await socket_.writable(shard_.serving, saturating_add(began, patience));
+  waited_ += core::now() - began;
+  if (ready) {
+    if (taken_ >= kTakesFrom && !std::exchange(peer_takes_, true)) socket_.hold_more();
+    co_return ready;
+  }
   broken_ = true;
   if (ready.error().kind != ErrorKind::deadline) co_return ready;
   co_return fail(ErrorKind::disconnected, Reason::timed_out, "reply");
@@ -68,6 +85,7 @@ core::task<Result<>> Output::send_file(FilePiece piece) {
       if (Result<> ready = co_await room(); !ready) co_return ready;
       continue;
     }
+    taken_ += **moved;
     piece.at += **moved;
     piece.bytes -= **moved;
   }

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 
@@ -21,9 +22,15 @@ namespace weir::http::internal {
 
 class Output {
  public:
-  // `progress_timeout`: a peer that takes no byte for so long is given up.
-  Output(net::Socket& socket, Shard& shard, Duration progress_timeout)
-      : socket_(socket), shard_(shard), progress_timeout_(progress_timeout) {}
+  // How slowly a peer may take what it is sent: no byte for `patience` is too slow, and
+  // so is all that it was waited for in excess of that and of what its bytes take at
+  // `bytes_per_s_min`; 0: any progress will do.
+  struct Pace {
+    Duration patience;
+    std::uint64_t bytes_per_s_min = 0;
+  };
+
+  Output(net::Socket& socket, Shard& shard, Pace pace) : socket_(socket), shard_(shard), pace_(pace) {}
   ~Output() { release(); }
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
@@ -54,14 +61,17 @@ class Output {
   core::task<Result<>> send_rest(Parts parts);
   // A moment at which the peer takes more.
   core::task<Result<>> room();
-  // Takes off what went out. True: that was all.
+  // Takes off what went out, and counts it. True: that was all.
   bool advance(Parts& parts, std::size_t bytes);
 
   net::Socket& socket_;
   Shard& shard_;
-  const Duration progress_timeout_;
+  const Pace pace_;
+  Duration waited_ = {};     // in all
+  std::uint64_t taken_ = 0;  // bytes
   std::string held_;
   bool broken_ = false;
+  bool peer_takes_ = false;
 };
 
 }  // namespace weir::http::internal
