@@ -7,17 +7,31 @@
 #include <string>
 #include <utility>
 
-#include "weir/core/internal/testing.h"
+#include "weir/core/limit.h"
 #include "weir/core/runtime.h"
+#include "weir/core/scope.h"
+#include "weir/core/sleep.h"
 
 namespace weir::http::internal {
 namespace {
 
-using core::internal::ManualClock;
-using core::internal::Spawner;
-
 constexpr std::size_t kReply = 16 << 20;  // far more than the kernel takes at once
 constexpr Duration kPatience = 30s;
+
+// Moves when told to.
+class ManualClock final : public Clock {
+ public:
+  TimePoint now() const override { return now_; }
+  void advance(Duration by) { now_ += by; }
+
+ private:
+  TimePoint now_{1h};
+};
+
+// A busy processor looks at its sockets every 61st task.
+core::task<> let_timers_and_events_come() {
+  for (int i = 0; i < 130; ++i) co_await core::yield();
+}
 
 // Sends a reply to a peer that takes what is there every `pause` of a clock that is
 // moved by hand; what came of it.
@@ -32,11 +46,11 @@ class SlowPeer {
       Counters counters;
       Shard shard(root.context(), counters);
       Output output(near, shard, {.patience = kPatience, .bytes_per_s_min = bytes_per_s_min});
-      spawn_(root, send(output));
+      root.spawn(senders_.try_acquire().value(), send(output));
       std::array<std::byte, 4 << 10> buffer;
       while (!done_) {
         clock_.advance(pause);
-        co_await core::internal::settle(130);  // for timers, and for events
+        co_await let_timers_and_events_come();
         for (std::size_t got = 1; got > 0; taken_ += got) {
           got = far.try_read(buffer).value_or(std::nullopt).value_or(0);
         }
@@ -55,7 +69,7 @@ class SlowPeer {
 
   ManualClock clock_;
   core::Runtime runtime_{{.processors = 1, .clock = &clock_}};
-  Spawner spawn_;
+  core::Limit senders_{{.name = "senders", .limit = 1}};
   Result<> outcome_;
   std::size_t taken_ = 0;
   bool done_ = false;
