@@ -43,6 +43,7 @@ inline constexpr std::uint8_t kEndStream = 1;
 inline constexpr std::uint8_t kEndHeaders = 4;
 // RFC 9113 section 7.
 inline constexpr std::uint32_t kProtocolError = 1;
+inline constexpr std::uint32_t kStreamClosed = 5;
 inline constexpr std::uint32_t kRefusedStream = 7;
 inline constexpr std::uint32_t kCancel = 8;
 inline constexpr std::uint32_t kEnhanceYourCalm = 11;

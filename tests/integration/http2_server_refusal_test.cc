@@ -260,5 +260,56 @@ TEST(Http2ServerRefuses, FramesAgainstTheRules) {
   }
 }
 
+// Which nghttp2 by itself passes over.
+TEST(Http2ServerRefuses, FramesForStreamsThatAreOver) {
+  {
+    ServerUnderTest server(ok);
+    H2Client client(server.address());
+    client.send_head(1, h2_get("/"), kEndStream);
+    EXPECT_EQ(client.read_reply(1).status, "200");
+    client.send_frame(kData, 0, 1, "late");
+    EXPECT_TRUE(client.read_until([&] { return client.reply(1).reset == kStreamClosed; }));
+    client.send_head(3, h2_get("/"), kEndStream);  // the connection goes on
+    EXPECT_EQ(client.read_reply(3).status, "200");
+    client.send_head(1, h2_get("/"), kEndStream);
+    EXPECT_THAT(client.read_to_end(), Optional(kStreamClosed));
+    EXPECT_EQ(server.refused(Refusal::h2_protocol), 2u);
+  }
+  {
+    ServerUnderTest server(ok);
+    H2Client client(server.address());
+    client.send_head(5, h2_get("/"), kEndStream);
+    client.send_head(3, h2_get("/"), kEndStream);  // passed over, so that it cannot be opened
+    EXPECT_THAT(client.read_to_end(), Optional(kStreamClosed));
+  }
+}
+
+TEST(Http2ServerRefuses, APriorityOfNoStream) {
+  ServerUnderTest server(ok);
+  H2Client client(server.address());
+  client.send_frame(kPriority, 0, 0, std::string(5, '\0'));
+  EXPECT_THAT(client.read_to_end(), Optional(kProtocolError));
+}
+
+// It had sent them before it knew.
+TEST(Http2ServerRefuses, NoFramesForStreamsThatItHasResetItself) {
+  ServerUnderTest server([](http::Exchange& exchange) -> core::task<> {
+    if (exchange.request().method == "POST")
+      exchange.abort();
+    else
+      co_await ok(exchange);
+  });
+  H2Client client(server.address());
+  client.send_head(1, post_head(), 0);
+  ASSERT_TRUE(client.read_until([&] { return client.reply(1).reset.has_value(); }));
+  const auto code = client.reply(1).reset;
+  client.send_frame(kData, 0, 1, "on its way");
+  client.send_head(1, {{"a-trailer", "too"}}, kEndStream);
+  client.send_head(3, h2_get("/"), kEndStream);
+  EXPECT_EQ(client.read_reply(3).status, "200");
+  EXPECT_EQ(client.reply(1).reset, code);
+  EXPECT_EQ(server.refused(Refusal::h2_protocol), 0u);
+}
+
 }  // namespace
 }  // namespace weir::testing

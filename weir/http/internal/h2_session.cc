@@ -29,6 +29,8 @@ H2Session::H2Session(H2Link& link, TimePoint now)
       now_(now),
       resets_(link.service.options.http2.resets_max, now),
       idle_frames_(link.service.options.http2.idle_frames_max, now),
+      // Of each that may be open one, and as many again meanwhile.
+      reset_streams_(2 * std::size_t{link.service.options.http2.streams_max}),
       swept_(now) {}
 
 H2Session::~H2Session() { nghttp2_session_del(link_.session); }
@@ -80,6 +82,49 @@ bool H2Session::is_over() const {
 
 void H2Session::receive(std::span<const std::byte> bytes, TimePoint now) {
   now_ = now;
+  std::size_t fed = 0;
+  for (std::size_t at = 0; at < bytes.size();) {
+    const std::size_t step = walk_.step(bytes.subspan(at));
+    if (walk_.at_head() && may_be_out_of_order(walk_.head())) {
+      // As it stands with all that came before this frame.
+      feed(bytes.subspan(fed, at - fed));
+      fed = at;
+      check_order(walk_.head());
+    }
+    at += step;
+  }
+  feed(bytes.subspan(fed));
+}
+
+// Whether check_order() has something to say of it: not of the next stream, as nearly
+// every frame is one.
+bool H2Session::may_be_out_of_order(const H2FrameWalk::Head& frame) {
+  if (frame.type == NGHTTP2_HEADERS && frame.stream > newest_) {
+    newest_ = frame.stream;
+    return false;
+  }
+  return frame.type == NGHTTP2_HEADERS || frame.type == NGHTTP2_DATA || frame.type == NGHTTP2_PRIORITY;
+}
+
+// nghttp2 keeps no streams that are closed, and passes over what comes for them, as for
+// those of lower numbers that were never opened.
+void H2Session::check_order(const H2FrameWalk::Head& frame) {
+  if (terminated_ || broken_) return;
+  // Of all that it may say this alone means something still (RFC 9113 section 6.3).
+  if (frame.type == NGHTTP2_PRIORITY) {
+    if (frame.stream == 0) terminate(Refusal::h2_protocol, NGHTTP2_PROTOCOL_ERROR);
+    return;
+  }
+  const bool too_late = frame.stream > 0 &&
+                        frame.stream <= nghttp2_session_get_last_proc_stream_id(link_.session) &&
+                        nghttp2_session_find_stream(link_.session, frame.stream) == nullptr;
+  if (!too_late || reset_streams_.contains(frame.stream)) return;
+  if (frame.type == NGHTTP2_DATA) return reset(frame.stream, NGHTTP2_STREAM_CLOSED);
+  terminate(Refusal::h2_protocol, NGHTTP2_STREAM_CLOSED);
+}
+
+void H2Session::feed(std::span<const std::byte> bytes) {
+  if (bytes.empty() || broken_) return;
   const ssize_t read = nghttp2_session_mem_recv(
       link_.session, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
   if (read >= 0) return;

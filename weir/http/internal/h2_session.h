@@ -20,7 +20,9 @@
 #include "weir/base/clock.h"
 #include "weir/core/limit.h"
 #include "weir/http/internal/h2_budget.h"
+#include "weir/http/internal/h2_frame_walk.h"
 #include "weir/http/internal/h2_link.h"
+#include "weir/http/internal/h2_reset_streams.h"
 #include "weir/http/internal/h2_streams.h"
 
 namespace weir::http::internal {
@@ -75,6 +77,9 @@ class H2Session {
   static constexpr std::array<std::uint8_t, 8> kPing{'w', 'e', 'i', 'r', 'g', 'o', 'e', 's'};
 
   void on_frame_begins(const nghttp2_frame_hd& frame);
+  void feed(std::span<const std::byte> bytes);
+  bool may_be_out_of_order(const H2FrameWalk::Head& frame);
+  void check_order(const H2FrameWalk::Head& frame);
   void on_head_begins(const nghttp2_frame& frame);
   void on_field(const nghttp2_frame& frame, std::string_view name, std::string_view value);
   void on_frame(const nghttp2_frame& frame);
@@ -94,6 +99,9 @@ class H2Session {
   TimePoint now_;  // of the call
   H2Budget resets_;
   H2Budget idle_frames_;
+  H2FrameWalk walk_;
+  std::int32_t newest_ = 0;  // stream
+  H2ResetStreams reset_streams_;
   TimePoint head_deadline_ = kNever;
   std::uint64_t requests_ = 0;
   std::uint64_t half_resets_earned_ = 0;

@@ -114,6 +114,10 @@ void H2Session::on_request(H2Stream& stream, bool ends_stream) {
 
 void H2Session::on_sent(const nghttp2_frame& frame) {
   Counters& counters = link_.service.shard.counters;
+  // Of one that was over nothing was on its way.
+  if (frame.hd.type == NGHTTP2_RST_STREAM && frame.rst_stream.error_code != NGHTTP2_STREAM_CLOSED) {
+    reset_streams_.add(frame.hd.stream_id);
+  }
   if (frame.hd.type == NGHTTP2_RST_STREAM && blames_client(frame.rst_stream.error_code)) {
     counters.count(Refusal::h2_protocol);
     return spend(resets_, Refusal::h2_reset_flood);
