@@ -5,6 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <signal.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <filesystem>
 #include <future>
@@ -157,6 +160,28 @@ TEST(Service, RefusesATenantThatHasTooMuchWith429) {
   EXPECT_EQ(first.read_reply().status, 200);
 }
 
+TEST(Service, TellsATenantWhatIsLeftOfItsRate) {
+  service::Service::Options options = small();
+  options.tenant = service::TenantConfig{.header = "X-Tenant",
+                                         .inflight = 1,
+                                         .because = "a test",
+                                         .rate = service::RateConfig{.limit = 10, .burst = 3}};
+  RunningService service(std::move(options));
+  (*service).route("/hello/{name}", hello);
+  service.start();
+  const std::string request = get("/hello/you", "X-Tenant: a\r\n");
+  const Reply first = ask_once(service.at, request);
+  EXPECT_EQ(first.status, 200);
+  EXPECT_EQ(first.field("RateLimit-Policy"), "\"tenant-rate\";q=10;w=1");
+  EXPECT_THAT(first.field("RateLimit").value_or(""), HasSubstr("\"tenant-rate\";r=2;t=1"));
+  for (int i = 0; i < 2; ++i) (void)ask_once(service.at, request);
+  const Reply refused = ask_once(service.at, request);
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_THAT(refused.field("RateLimit").value_or(""), HasSubstr("r=0"));
+  // Who has no rate hears of none.
+  EXPECT_FALSE(ask_once(service.at, get("/hello/you")).field("RateLimit"));
+}
+
 TEST(Service, FinishesWhatIsInsideWhenItIsToldToEnd) {
   Door door;
   RunningService service(small());
@@ -221,6 +246,23 @@ TEST_F(SecureService, SpeaksTlsAndReadsItsCertificateAgain) {
   const auto reloaded = (*service).reload_tls();
   EXPECT_TRUE(reloaded) << reloaded.error();
   EXPECT_EQ(ask(http::ClientProtocol::automatic).answer.head.status, 200);
+}
+
+TEST_F(SecureService, ReadsItsCertificateAgainOnSighup) {
+  // Blocked in all threads, as whoever embeds a service has to see to.
+  sigset_t hang_up, before;
+  sigemptyset(&hang_up);
+  sigaddset(&hang_up, SIGHUP);
+  ASSERT_EQ(pthread_sigmask(SIG_BLOCK, &hang_up, &before), 0);
+  service::Service::Options options = small();
+  options.tls = service::TlsConfig{.certificates = {certificate(issued_)}};
+  {
+    RunningService service(std::move(options));
+    service.start();
+    ASSERT_EQ(kill(getpid(), SIGHUP), 0);
+    while (!service.said().contains("tls: certificates were read again\n")) std::this_thread::yield();
+  }
+  ASSERT_EQ(pthread_sigmask(SIG_SETMASK, &before, nullptr), 0);
 }
 
 TEST_F(SecureService, WithoutHttp2AgreesOnHttp1) {

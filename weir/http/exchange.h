@@ -17,6 +17,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 
@@ -67,6 +68,10 @@ class Exchange {
   // again, so that a warm connection replies without an allocation; a head of
   // the handler's own serves as well.
   ResponseHead& reply_head();
+
+  // Fields that the reply gets beside its head's, whoever makes it: for what stands
+  // before a handler. They are too late once it has begun.
+  Headers& reply_fields();
 
   // The whole reply. Content-Length is the size of the body, which is left out
   // for HEAD and where the status has none. It is sent, or with others of
@@ -137,6 +142,7 @@ class Exchange {
   void begin() {
     sent_ = {};
     id_ = {};
+    reply_fields_.reset();
   }
 
   // Cuts the reply off and resets the connection: the client learns that what
@@ -147,6 +153,7 @@ class Exchange {
   internal::ExchangeSide& side_;
   Sent sent_;
   RequestId id_;
+  std::unique_ptr<Headers> reply_fields_;  // null: none
 };
 
 }  // namespace weir::http

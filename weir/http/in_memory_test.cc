@@ -49,6 +49,23 @@ TEST(InMemory, StreamsBothWays) {
   EXPECT_TRUE(reply.complete);
 }
 
+TEST(InMemory, AReplyHasTheFieldsOfWhoStandsBeforeItsHandler) {
+  Calls responds([](Exchange& exchange) -> core::task<void> {
+    exchange.reply_fields().add("Before", "the handler");
+    ResponseHead head;
+    head.headers.add("Its", "own");
+    (void)co_await exchange.respond(head, "ok");
+  });
+  Calls starts([](Exchange& exchange) -> core::task<void> {
+    exchange.reply_fields().add("Before", "the handler");
+    co_await echo(exchange);
+  });
+  const InMemoryReply whole = ask(responds, {});
+  EXPECT_EQ(whole.headers.get("Before"), "the handler");
+  EXPECT_EQ(whole.headers.get("Its"), "own");
+  EXPECT_EQ(ask(starts, {}).headers.get("Before"), "the handler");
+}
+
 TEST(InMemory, CutsAReplyOffWhereItsBodyFails) {
   Calls handler(echo);
   const InMemoryReply reply =

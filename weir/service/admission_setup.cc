@@ -186,7 +186,7 @@ admission::Admission::Admit GatewayAdmission::ask(core::Context& context,
 }
 
 void GatewayAdmission::tell_rates(const http::RequestHead& request, http::Headers& reply) const {
-  if (!tells_rates_ || (!tenant_rate_ && !caller_rate_)) return;
+  if (!tells_rates()) return;
   const TimePoint now = core::now();
   RateFields fields;
   const auto tell = [&](bounds::KeyedRate* rate, const std::string& header) {

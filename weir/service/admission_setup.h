@@ -54,6 +54,8 @@ class GatewayAdmission {
   // RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers) of what has a
   // rate in the request: its tenant, its caller. Nothing where none has, or they are off.
   void tell_rates(const http::RequestHead& request, http::Headers& reply) const;
+  // Whether that may have something to tell.
+  bool tells_rates() const { return tells_rates_ && (tenant_rate_ || caller_rate_); }
 
   // Whose an error is, by its `where`.
   enum class Refuser : std::uint8_t { tenant, caller, memory, tier, all };

@@ -17,6 +17,7 @@ core::task<void> AdmittedHandler::handle(http::Exchange& exchange) {
     co_await send_refusal(exchange, std::move(reply));
     co_return;
   }
+  if (admission_.tells_rates()) admission_.tell_rates(exchange.request(), exchange.reply_fields());
   co_await inner_.handle(exchange);
   const bool gone = exchange.context().cancelled();
   admitted->complete(gone ? admission::Outcome::abandoned : admission::Outcome::completed);
