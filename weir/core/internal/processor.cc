@@ -23,6 +23,9 @@ constexpr std::uint32_t kClockTickWithTimers = 4;
 // Looking at the sockets is a system call: as often as that only among tasks
 // that take long.
 constexpr Duration kPollEvery = 20us;
+// With more in the ring than a look adds at most, it waits: what does not fit goes to the
+// global queue, the oldest first, and the ring would be served before it.
+constexpr Duration kPollEveryWhenFull = 2ms;
 // A processor whose timers are late by so much does not run, or one task for long.
 constexpr Duration kOverdue = 1ms;
 // A pair of tasks that keep waking one another gives way to the ring.
@@ -343,7 +346,8 @@ void Processor::enqueue_elsewhere(Runnable& runnable) {
 
 // Of another clock than the system's nothing is known.
 bool Processor::poll_is_due() {
-  if (scheduler_.clock() == nullptr && now_ - polled_at_ < kPollEvery) return false;
+  const Duration every = queue_.size() > RunQueue::kCapacity / 2 ? kPollEveryWhenFull : kPollEvery;
+  if (scheduler_.clock() == nullptr && now_ - polled_at_ < every) return false;
   polled_at_ = now_;
   return true;
 }

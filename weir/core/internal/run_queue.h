@@ -24,7 +24,7 @@ struct RunnableList {
 
 class RunQueue {
  public:
-  static constexpr std::uint32_t kCapacity = 256;
+  static constexpr std::uint32_t kCapacity = 1024;
 
   // Owner. False: full, nothing was pushed.
   bool push(Runnable& runnable);
