@@ -140,11 +140,8 @@ KeyedBound::Entry* KeyedBound::find(const Hashed& key, std::uint64_t& state) {
   Bucket* at = &bucket(key, 0);
   __builtin_prefetch(&bucket(key, 1));
   for (std::uint32_t step = 0;;) {
-    if (Entry* entry = at->find(key)) [[likely]] {
-      state = entry->state.load(std::memory_order_acquire);
-      if (entry->holds(key, state)) [[likely]]
-        return entry;
-    }
+    if (Entry* entry = at->find(key, state)) [[likely]]
+      return entry;
     if (++step > 1 && step > shard_of(key).reach.load(std::memory_order_relaxed)) return nullptr;
     at = &bucket(key, step);
   }

@@ -72,14 +72,20 @@ struct KeyedBound::Entry {
 };
 
 struct alignas(64) KeyedBound::Bucket {
-  // All are compared, without a branch for each that would be guessed wrong.
-  Entry* find(const Hashed& key) {
+  // All are compared, without a branch for each that would be guessed wrong. `state` is
+  // that in which the key was found.
+  Entry* find(const Hashed& key, std::uint64_t& state) {
     unsigned found = 0;
+    std::array<std::uint64_t, internal::kEntriesPerBucket> states;
     for (std::uint32_t i = 0; i < internal::kEntriesPerBucket; ++i) {
       const Entry& entry = entries[i];
-      found |= static_cast<unsigned>(entry.holds(key, entry.state.load(std::memory_order_acquire))) << i;
+      states[i] = entry.state.load(std::memory_order_acquire);
+      found |= static_cast<unsigned>(entry.holds(key, states[i])) << i;
     }
-    return found == 0 ? nullptr : &entries[static_cast<std::size_t>(std::countr_zero(found))];
+    if (found == 0) return nullptr;
+    const auto at = static_cast<std::size_t>(std::countr_zero(found));
+    state = states[at];
+    return &entries[at];
   }
 
   std::array<Entry, internal::kEntriesPerBucket> entries;
