@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -125,7 +126,9 @@ class Socket {
 
   // The peer takes what it is sent: from now on the kernel holds as much for it as it
   // does by itself, of an accepted connection too (listener.cc). It saves calls where much
-  // is sent at once.
+  // is sent at once. Worth saying when kTakesFrom bytes were written and there is room
+  // again: nearly all of them have gone then.
+  static constexpr std::uint64_t kTakesFrom = 1 << 20;
   void hold_more();
 
   // Waits until try_read (try_write) is worth another try.

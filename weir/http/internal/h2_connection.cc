@@ -161,6 +161,7 @@ H2Connection::Wrote H2Connection::write_out() {
     if (!moved) return Wrote::broken;
     if (!*moved) return Wrote::blocked;
     out_at_ += **moved;
+    written_ += **moved;
   }
 }
 
@@ -172,6 +173,8 @@ core::task<void> H2Connection::write_loop() {
     Wrote wrote = write_out();
     while (wrote == Wrote::blocked) {
       const Result<> ready = co_await socket_.writable(link_.life, saturating_add(core::now(), patience));
+      if (ready && written_ >= net::Socket::kTakesFrom && !std::exchange(client_takes_, true))
+        socket_.hold_more();
       wrote = ready ? write_out() : Wrote::broken;
     }
     if (wrote == Wrote::broken) {

@@ -69,6 +69,8 @@ class H2Connection {
   core::Limit writers_;  // of one
   std::string out_;      // of who has taken the output
   std::size_t out_at_ = 0;
+  std::uint64_t written_ = 0;  // bytes, in all
+  bool client_takes_ = false;  // so the kernel holds as much for it as it does by itself
   const TimePoint began_;
   TimePoint idle_since_ = kNever;  // kNever: it is not idle
   TimePoint next_sweep_ = kNever;  // kNever: nothing to look after

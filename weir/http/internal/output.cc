@@ -8,13 +8,6 @@
 #include "weir/http/internal/buffers.h"
 
 namespace weir::http::internal {
-namespace {
-
-// A peer takes what it is sent when so much has gone: nearly all of it is beyond what
-// the kernel held for it meanwhile.
-constexpr std::uint64_t kTakesFrom = 1 << 20;
-
-}  // namespace
 
 std::string& Output::held() {
   if (held_.capacity() <= std::string().capacity()) held_ = take_text();
@@ -61,7 +54,7 @@ core::task<Result<>> Output::room() {
   const Result<> ready = co_await socket_.writable(shard_.serving, saturating_add(began, patience));
   waited_ += core::now() - began;
   if (ready) {
-    if (taken_ >= kTakesFrom && !std::exchange(peer_takes_, true)) socket_.hold_more();
+    if (taken_ >= net::Socket::kTakesFrom && !std::exchange(peer_takes_, true)) socket_.hold_more();
     co_return ready;
   }
   broken_ = true;
