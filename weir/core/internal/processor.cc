@@ -23,8 +23,8 @@ constexpr std::uint32_t kClockTickWithTimers = 4;
 // Looking at the sockets is a system call: as often as that only among tasks
 // that take long.
 constexpr Duration kPollEvery = 20us;
-// With more in the ring than a look adds at most, it waits: what does not fit goes to the
-// global queue, the oldest first, and the ring would be served before it.
+// With more than half a ring to do, a look waits: what does not fit goes to the global
+// queue, the oldest first, and the ring is served before that.
 constexpr Duration kPollEveryWhenFull = 2ms;
 // A processor whose timers are late by so much does not run, or one task for long.
 constexpr Duration kOverdue = 1ms;

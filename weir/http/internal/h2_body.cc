@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "weir/core/now.h"
+#include "weir/http/internal/pace.h"
 
 namespace weir::http::internal {
 namespace {
@@ -123,9 +124,7 @@ std::optional<Result<H2Body::Piece>> H2Body::take_locked() {
 TimePoint H2Body::expect_locked(TimePoint now) {
   arrival_.reset();
   const Server::Options& options = link_.service.options;
-  const std::uint64_t rate = options.body_bytes_per_s_min;
-  const auto earned = std::chrono::seconds(rate == 0 ? 0 : received_ / rate);
-  return saturating_add(now, options.body_grace + earned - waited_);
+  return saturating_add(now, options.body_grace + earned(received_, options.body_bytes_per_s_min) - waited_);
 }
 
 core::task<Result<std::span<const std::byte>>> H2Body::next(core::Context& context) {

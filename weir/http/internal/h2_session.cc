@@ -4,6 +4,7 @@
 #include <array>
 
 #include "weir/base/check.h"
+#include "weir/http/internal/pace.h"
 
 namespace weir::http::internal {
 namespace {
@@ -191,8 +192,7 @@ void H2Session::sweep_pace(TimePoint now) {
   swept_unsent_ =
       std::ranges::any_of(streams_.all(), [](const auto& stream) { return stream->has_unsent(); });
   const std::uint64_t rate = options.body_bytes_per_s_min;
-  const auto earned = std::chrono::seconds(rate == 0 ? 0 : link_.bytes_taken / rate);
-  if (swept_unsent_ && rate > 0 && unsent_for_ > options.write_timeout + earned) {
+  if (swept_unsent_ && rate > 0 && unsent_for_ > options.write_timeout + earned(link_.bytes_taken, rate)) {
     terminate(Refusal::h2_window_stall, NGHTTP2_ENHANCE_YOUR_CALM);
   }
 }

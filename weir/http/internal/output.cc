@@ -6,6 +6,7 @@
 
 #include "weir/core/now.h"
 #include "weir/http/internal/buffers.h"
+#include "weir/http/internal/pace.h"
 
 namespace weir::http::internal {
 
@@ -48,8 +49,7 @@ core::task<Result<>> Output::room() {
   const TimePoint began = core::now();
   Duration patience = pace_.patience;
   if (pace_.bytes_per_s_min > 0) {
-    const auto earned = std::chrono::seconds(taken_ / pace_.bytes_per_s_min);
-    patience = std::min(patience, pace_.patience + earned - waited_);
+    patience = std::min(patience, pace_.patience + earned(taken_, pace_.bytes_per_s_min) - waited_);
   }
   const Result<> ready = co_await socket_.writable(shard_.serving, saturating_add(began, patience));
   waited_ += core::now() - began;

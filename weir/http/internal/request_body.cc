@@ -4,6 +4,7 @@
 
 #include "weir/base/check.h"
 #include "weir/core/now.h"
+#include "weir/http/internal/pace.h"
 
 namespace weir::http::internal {
 namespace {
@@ -69,6 +70,7 @@ core::task<Result<std::span<const std::byte>>> RequestBody::next(core::Context& 
 }
 
 std::size_t RequestBody::to_gather() const {
+  static_assert(kGatheredMax <= kReadBytes, "what is gathered lies in the buffer that is read into");
   if (complete_ || failure_ || continue_due_ || length_.kind != BodyLength::Kind::known) return 0;
   return static_cast<std::size_t>(std::min<std::uint64_t>(length_.bytes - received_, kGatheredMax));
 }
@@ -95,9 +97,9 @@ core::task<Result<>> RequestBody::receive(core::Context& context, std::size_t by
     }
     input_.release();
     const std::uint64_t came = received_ + input_.unread().size();
-    const auto earned = std::chrono::seconds(pace_.bytes_per_s_min == 0 ? 0 : came / pace_.bytes_per_s_min);
     const TimePoint began = core::now();
-    const TimePoint deadline = saturating_add(began, pace_.grace + earned - waited_);
+    const TimePoint deadline =
+        saturating_add(began, pace_.grace + earned(came, pace_.bytes_per_s_min) - waited_);
     const Result<> ready = co_await socket_.readable(context, deadline);
     waited_ += core::now() - began;
     if (ready) {
